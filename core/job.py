@@ -19,15 +19,22 @@ class Light(FileModel):
     diameter size_m[0] about the local +z with a camera hole of diameter size_m[1] at the pole, lit inside.
     environment: an equirectangular image named `image` (in the bpy wheel's studio lights, or an absolute path),
     turned by the pose about world z, times `radiance`. point: a sphere of diameter size_m[0].
+    tunnel: a half cylinder of diameter size_m[0] about the local x, size_m[1] long, lit inside, with a camera slot
+    0.12 diameters wide along its crown.
+    tilt_rad: of a ring's band about its mean circle; 0 is flat (emits along -z), pi/2 emits towards the axis.
+    segments: output of equal segments against `radiance` (0: dead), around a ring from local +x, or along x of a rect.
+    polariser: crossed with the camera's; the lamp makes no specular highlight.
     radiance: W / (m2 sr), of the emitting surface, before tint. spread_rad: full cone of a rect or disk (pi: diffuse).
     """
 
-    kind: Literal["rect", "disk", "ring", "dome", "environment", "point"]
+    kind: Literal["rect", "disk", "ring", "dome", "tunnel", "environment", "point"]
     world_from_light: Matrix
     size_m: tuple[float, float] = (0.1, 0.1)
     radiance: float = 1.0
     tint: RGB = (1.0, 1.0, 1.0)
     spread_rad: float = 3.141592653589793
+    tilt_rad: float = 0.0
+    segments: tuple[float, ...] = ()
     image: str | None = None
     camera_visible: bool = False
     polariser: bool = False
@@ -36,7 +43,8 @@ class Light(FileModel):
 class Backdrop(FileModel):
     """What the part lies on. Its frame: origin under the part, z up, the support plane at z = 0.
 
-    kind "void" draws nothing. values: mm and degrees as their names say, for render.blender.backdrops.
+    kind "void" draws nothing. size_m: extent that must be covered about the origin. values: metres and radians as
+    their names say, for render.blender.backdrops. posts: locating pins (x, y, radius, height), metres.
     """
 
     kind: Literal["void", "paper", "tray", "conveyor", "fixture"]
@@ -45,6 +53,8 @@ class Backdrop(FileModel):
     albedo: RGB = (0.5, 0.5, 0.5)
     roughness: float = 0.6
     seed: int = 0
+    values: dict[str, float] = {}
+    posts: tuple[tuple[float, float, float, float], ...] = ()
 
 
 class Decal(FileModel):
