@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.defect import Form
-from core.errors import RecipeError
+from core.errors import InputError, RecipeError
 from core.layers import Layers
 from core.material import Material
 
@@ -36,6 +36,7 @@ class Kind:
     reach_mm: radius about the site within which anything changes, from the parameters.
     paint: (params, ground, rng) -> Layers, for forms "decal" and "relief". Pure: same arguments, same arrays.
     Kinds of form "solid" have no `paint`; `defects.procedural.solids` builds their tool bodies.
+    lacks: (params, material) -> what the material would need and does not have (a peel needs a coat), or None.
     """
 
     name: str
@@ -43,6 +44,17 @@ class Kind:
     params: type
     reach_mm: Callable[[Any], float]
     paint: Callable[[Any, Ground, np.random.Generator], Layers] | None = None
+    lacks: Callable[[Any, Material], str | None] | None = None
+
+    def check(self, params: Any, material: Material) -> None:
+        """InputError when this defect cannot exist on that material. Cheap; `paint` calls it too."""
+        missing = self.lacks(params, material) if self.lacks else None
+        if missing:
+            raise InputError(
+                f"kind '{self.name}' cannot exist on material '{material.name}'",
+                missing,
+                "choose another material or another blueprint",
+            )
 
     def parameters(self, values: Mapping[str, Any], origin: str) -> Any:
         """A `params` instance from a blueprint's sampled values. RecipeError on an unknown name or wrong type."""
