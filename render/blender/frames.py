@@ -1,0 +1,68 @@
+"""All renders of one job, in order, and where each landed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from . import output, stage
+
+
+def render_job(job: dict, folder: str, serial: int, device: str) -> dict:
+    """Files of one frame in `folder`: beauty, twins, labels, coverage, amodal. Returns {name: file} and seconds.
+
+    Names: beauty; twin_<i>; label, label_clean; cover_<id>, cover_clean_<id>; amodal, amodal_clean.
+    """
+    stage.clear()
+    made = stage.build(job, serial, device)
+    shapes = job["clean"] != job["defected"]
+    size = (job["camera"]["width"], job["camera"]["height"])
+    files: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+
+    def shoot(scene, name: str, group: str, window=None, scale: int = 1) -> None:
+        start = time.process_time()
+        files[name] = output.render(scene, os.path.join(folder, f"{name}.exr"), size, window, scale)
+        seconds[group] = seconds.get(group, 0.0) + time.process_time() - start
+
+    made.show(defected=True)
+    shoot(made.beauty, "beauty", "beauty")
+    _labels(made, job, shoot, "", whole=True)
+    if shapes or job["twin"] != "none":
+        made.show(defected=False)
+    if shapes:
+        _labels(made, job, shoot, "_clean", whole=False)
+    if job["twin"] == "full":
+        shoot(made.beauty, "twin_0", "twin")
+    elif job["twin"] == "windowed":
+        for i, window in enumerate(job["twin_windows"]):
+            shoot(made.beauty, f"twin_{i}", "twin", wider(window, job["twin_margin"], size))
+    return {"files": files, "seconds": seconds}
+
+
+def wider(window, margin: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = window
+    return max(0, x0 - margin), max(0, y0 - margin), min(size[0], x1 + margin), min(size[1], y1 + margin)
+
+
+def _labels(made: stage.Stage, job: dict, shoot, suffix: str, whole: bool) -> None:
+    windows = {int(k): tuple(v) for k, v in job["windows"].items()}
+    around = _union(list(windows.values()))
+    if whole or around:
+        shoot(made.label, f"label{suffix}", "label", None if whole else around)
+    for i, window in windows.items():
+        if job["coverage_grid"] > 1:
+            shoot(made.label, f"cover{suffix}_{i}", "coverage", window, job["coverage_grid"])
+    if job["amodal"] and around:
+        made.see_through(True)
+        shoot(made.label, f"amodal{suffix}", "amodal", around)
+        made.see_through(False)
+
+
+def _union(windows: list) -> tuple[int, int, int, int] | None:
+    if not windows:
+        return None
+    lows, highs = zip(*((w[:2], w[2:]) for w in windows), strict=True)
+    x0, y0 = (min(v) for v in zip(*lows, strict=True))
+    x1, y1 = (max(v) for v in zip(*highs, strict=True))
+    return x0, y0, x1, y1

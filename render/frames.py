@@ -1,0 +1,148 @@
+"""From the worker's EXRs to a Frame: ids, coverage, amodal masks, twin, noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from core.camera import Sensor
+from core.errors import RenderError
+from core.frame import Frame
+from core.job import RenderJob, Window
+from render import develop
+from render.client import Rendered
+from render.exr import read_passes
+
+ID, SEEN = "fs_id", "fs_seen"
+
+
+def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.random.Generator) -> Frame:
+    """Read, check and develop one frame. `rng`: the camera noise of this image."""
+    files = rendered.files
+    label = read_passes(files["label"])
+    around = _union(tuple(job.windows.values()))
+    vanished = read_passes(files["label_clean"])[ID][..., 0] if "label_clean" in files else None
+    ids = _rounded(label[ID][..., 0], job)
+    if vanished is not None and around is not None:
+        ids[_box(around)] = _combined(ids[_box(around)], _rounded(vanished, job))
+    part = label[SEEN][..., 0] > 0.5
+    beauty = read_passes(files["beauty"])
+    radiance = _radiance(beauty, job)
+    noisy = beauty["Noisy Image"][..., :3] if job.denoise else radiance
+    clean, clean_noisy = _twin(job, files, radiance, noisy)
+    factor = develop.exposure(sensor, radiance, part)
+    field = develop.noise_field(sensor, ids.shape, rng)
+    seen = {i: ids == i for i in job.defect_ids}
+    return Frame(
+        camera=job.camera,
+        rgb=develop.develop(sensor, radiance, factor, field),
+        clean=None if clean is None else develop.develop(sensor, clean, factor, field),
+        depth_m=_depth(job, label, part),
+        normal=_normal(job, label, part),
+        part=part,
+        ids=ids,
+        coverage=_coverage(job, files, ids.shape),
+        amodal=_amodal(job, files, ids.shape, around),
+        visibility={}
+        if clean_noisy is None
+        else {i: develop.visibility(sensor, noisy, clean_noisy, factor, m) for i, m in seen.items()},
+        twin_windows=job.twin_windows if job.twin == "windowed" else ((0, 0, job.camera.width, job.camera.height),),
+        exposure=factor,
+        measured={"saturated_fraction": float((radiance.max(2) * factor >= 1.0)[part].mean()) if part.any() else 0.0},
+    )
+
+
+def _radiance(passes: dict[str, np.ndarray], job: RenderJob) -> np.ndarray:
+    image = passes["Combined"][..., :3]
+    if not np.isfinite(image).all():
+        raise RenderError(f"'{job.name}' has non-finite pixels", "finite radiance", "report the job file")
+    return image
+
+
+def _twin(job: RenderJob, files: dict, radiance: np.ndarray, noisy: np.ndarray):
+    """Clean radiance and its noisy version: the image with every window pasted from the clean render."""
+    if job.twin == "none":
+        return None, None
+    if job.twin == "full":
+        passes = read_passes(files["twin_0"])
+        image = _radiance(passes, job)
+        return image, passes["Noisy Image"][..., :3] if job.denoise else image
+    clean, clean_noisy = radiance.copy(), noisy.copy()
+    for i, window in enumerate(job.twin_windows):
+        passes = read_passes(files[f"twin_{i}"])
+        x0, y0, x1, y1 = window
+        left, top = max(0, x0 - job.twin_margin), max(0, y0 - job.twin_margin)
+        inner = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        clean[_box(window)] = _radiance(passes, job)[inner]
+        clean_noisy[_box(window)] = passes["Noisy Image"][..., :3][inner] if job.denoise else clean[_box(window)]
+    return clean, clean_noisy
+
+
+def _rounded(values: np.ndarray, job: RenderJob) -> np.ndarray:
+    ids = np.round(values).astype(np.uint8)
+    if np.abs(values - ids).max(initial=0.0) > 1e-3 or not set(np.unique(ids)) <= {0, *job.defect_ids}:
+        raise RenderError(
+            f"'{job.name}': the id pass holds values that are no ids", "whole defect ids", "report the job"
+        )
+    return ids
+
+
+def _combined(defected: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """The defected scene's id; where it has none, the id of what has vanished from the clean scene."""
+    return np.where(defected > 0, defected, clean)
+
+
+def _coverage(job: RenderJob, files: dict, shape: tuple[int, int]) -> dict[int, np.ndarray]:
+    grid, result = job.coverage_grid, {}
+    for i in job.defect_ids:
+        result[i] = np.zeros(shape, np.float32)
+        if grid <= 1 or i not in job.windows:
+            continue
+        fine = read_passes(files[f"cover_{i}"])[ID][..., 0]
+        if f"cover_clean_{i}" in files:
+            fine = _combined(fine, read_passes(files[f"cover_clean_{i}"])[ID][..., 0])
+        h, w = (n // grid for n in fine.shape)
+        result[i][_box(job.windows[i])] = (np.round(fine) == i).reshape(h, grid, w, grid).mean(axis=(1, 3))
+    return result
+
+
+def _amodal(job: RenderJob, files: dict, shape: tuple[int, int], around: Window | None) -> dict[int, np.ndarray]:
+    result = {i: np.zeros(shape, bool) for i in job.defect_ids}
+    if not job.amodal or around is None:
+        return result
+    for name in ("amodal", "amodal_clean"):
+        if name in files:
+            passes = read_passes(files[name])
+            for i in job.defect_ids:
+                result[i][_box(around)] |= passes[f"fs_amodal_{i}"][..., 0] > 0.5
+    return result
+
+
+def _depth(job: RenderJob, label: dict[str, np.ndarray], part: np.ndarray) -> np.ndarray:
+    camera_from_world = np.linalg.inv(job.camera.pose())
+    z = label["Position"].astype(np.float64) @ camera_from_world[2, :3] + camera_from_world[2, 3]
+    return np.where(part, z, np.inf).astype(np.float32)
+
+
+def _normal(job: RenderJob, label: dict[str, np.ndarray], part: np.ndarray) -> np.ndarray:
+    turned = label["Normal"].astype(np.float64) @ job.camera.pose()[:3, :3]
+    return np.where(part[..., None], turned, 0.0).astype(np.float32)
+
+
+def _box(window: Window) -> tuple[slice, slice]:
+    x0, y0, x1, y1 = window
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _union(windows: tuple[Window, ...]) -> Window | None:
+    if not windows:
+        return None
+    return (
+        min(w[0] for w in windows), min(w[1] for w in windows), max(w[2] for w in windows), max(w[3] for w in windows),
+    )  # fmt: skip
+
+
+def scratch_folder(base: Path, serial: int) -> Path:
+    """A folder for one job's temporary files."""
+    return base / f"job_{serial:06d}"
