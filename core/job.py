@@ -72,6 +72,7 @@ class RenderJob(FileModel):
     windows: per defect id, the pixels in which its label can lie (projected zone, padded). twin_windows: where the
     clean twin is pasted, already merged and disjoint; each is rendered `twin_margin` px wider.
     seed: of Cycles, the same for image and twin. coverage_grid: sub-pixel centres per axis for coverage.
+    export_scenery: also write every other occluder's triangles (n, 3, 3), world frame, as scenery.npy.
     """
 
     name: str
@@ -96,3 +97,4 @@ class RenderJob(FileModel):
     coverage_grid: int = 4
     amodal: bool = True
     max_bounces: int = 6
+    export_scenery: bool = False

@@ -11,7 +11,7 @@ METER_PERCENTILE = 99.0
 
 
 def exposure(sensor: Sensor, radiance: np.ndarray, part: np.ndarray) -> float:
-    """Factor from radiance (h, w, 3) to full scale. Metered on the part's pixels, or on all when it shows none."""
+    """Factor from radiance (h, w, 3) to full scale. Metered on the part's pixels or on the whole frame."""
     if sensor.exposure == "fixed":
         return sensor.gain_per_radiance
     metered = luminance(radiance)[part] if part.any() and sensor.meter == "part" else luminance(radiance).ravel()

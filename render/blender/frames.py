@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import output, stage
+from . import meshes, output, stage
 
 
 def render_job(job: dict, folder: str, serial: int, device: str) -> dict:
@@ -25,6 +25,8 @@ def render_job(job: dict, folder: str, serial: int, device: str) -> dict:
         files[name] = output.render(scene, os.path.join(folder, f"{name}.exr"), size, window, scale)
         seconds[group] = seconds.get(group, 0.0) + time.process_time() - start
 
+    if job["export_scenery"]:
+        files["scenery"] = meshes.export_triangles(made.label, (made.clean, made.defected), os.path.join(folder, "scenery.npy"))
     made.show(defected=True)
     shoot(made.beauty, "beauty", "beauty")
     _labels(made, job, shoot, "", whole=True)
