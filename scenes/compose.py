@@ -98,6 +98,7 @@ def compose(
         _must_be_seen(points, aim, optic)
     focus_m = aim.eye_m + draw("camera.focus_offset_mm", camera.focus_offset_mm) * MM
     made, sensor = cameras.build(optic, aim.setting, aim.pose, max(focus_m, 1e-3), draw)
+    sensor = sensor.model_copy(update={"meter": station.meter})
     _note_view(draw, aim, optic)
     surface = backdrops.VOID if station.replaces_backdrop else backdrop
     draw.note("backdrop", surface.name)

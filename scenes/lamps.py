@@ -13,6 +13,7 @@ from scenes.draw import Draw
 from scenes.stations import Lamp, Station
 
 MM = 1e-3
+CLEAR_M = 1e-3  # of a lamp over the support plane
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _light(
     size = tuple(draw(f"{name}.{k}", getattr(lamp, k)) * MM * scale for k in ("width_mm", "height_mm"))
     return Light(
         kind=lamp.shape,
-        world_from_light=as_matrix(mount.pose @ pose),
+        world_from_light=as_matrix(_above_support(mount, pose, lamp, size, name, draw)),
         size_m=size,  # type: ignore[arg-type]
         radiance=draw(f"{name}.radiance", lamp.radiance),
         tint=_tint(lamp, station, name, draw),
@@ -118,14 +119,59 @@ def _light(
     )
 
 
+def _above_support(
+    mount: Mount, pose: np.ndarray, lamp: Lamp, size: tuple[float, ...], name: str, draw: Draw
+) -> np.ndarray:
+    """(4, 4) world_from_light. A lamp about an oblique optical axis would cut into the support plane z = 0: it is turned
+    upright, about the inspected surface, until it clears. Lamps behind the part are let through."""
+    here = mount.pose @ pose
+    rim = _rim(lamp, size)
+
+    def lowest(matrix: np.ndarray) -> float:
+        return float((rim @ matrix[:3, :3].T + matrix[:3, 3])[:, 2].min())
+
+    if lamp.mount == "cell" or lowest(here) >= CLEAR_M or here[2, 3] < mount.pose[2, 3] + mount.planes["base"]:
+        return here
+    lean = float(np.arccos(np.clip(mount.pose[2, 2], -1, 1)))
+    axis = np.cross(mount.pose[:3, 2], [0.0, 0.0, 1.0])
+    if lean < 1e-6:
+        return here
+    axis /= np.linalg.norm(axis)
+
+    def turned(share: float) -> np.ndarray:
+        upright = mount.pose.copy()
+        upright[:3, :3] = turn_about(axis, share * lean) @ upright[:3, :3]
+        return upright @ pose
+
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if lowest(turned(middle)) >= CLEAR_M else (middle, high)
+    draw.note(f"{name}.righted_deg", np.degrees(high * lean))
+    return turned(high)
+
+
+def _rim(lamp: Lamp, size: tuple[float, ...]) -> np.ndarray:
+    """(k, 3) points of the lamp's border in its own frame."""
+    if lamp.shape in ("rect", "tunnel"):
+        x, y = (size[0] / 2, size[1] / 2) if lamp.shape == "rect" else (size[1] / 2, size[0] / 2)
+        return np.array([(sx * x, sy * y, 0.0) for sx in (-1, 1) for sy in (-1, 1)])
+    a = np.arange(24) * 2 * np.pi / 24
+    return np.stack([np.cos(a), np.sin(a), 0 * a], axis=1) * size[0] / 2
+
+
+def turn_about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """(3, 3) rotation about a unit axis (Rodrigues)."""
+    k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+
+
 def _off_aim(degrees: float, draw: Draw) -> np.ndarray:
     """(3, 3) rotation by `degrees` about a random horizontal axis of the mount."""
     if degrees == 0:
         return np.eye(3)
     phi = draw.rng.uniform(0, 2 * np.pi)
-    a = np.radians(degrees)
-    k = np.array([[0, 0, np.sin(phi)], [0, 0, -np.cos(phi)], [-np.sin(phi), np.cos(phi), 0]])
-    return np.eye(3) + np.sin(a) * k + (1 - np.cos(a)) * k @ k
+    return turn_about(np.array([np.cos(phi), np.sin(phi), 0.0]), np.radians(degrees))
 
 
 def _tint(lamp: Lamp, station: Station, name: str, draw: Draw) -> RGB:

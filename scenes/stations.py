@@ -81,7 +81,8 @@ class Station(FileModel):
     field_mm: diameter of the part (`scale_to: part`) or field of view (`view`) that the lamps are drawn for. Lamps
     come in sizes: the station grows or shrinks by half octaves (factors of 1.41) to the next size that takes what is
     there; `none` keeps the drawn sizes. ambient_radiance: of the room around. balance_k: the camera's white balance.
-    replaces_backdrop: the part lies on a lamp, so no backdrop is drawn.
+    replaces_backdrop: the part lies on a lamp, so no backdrop is drawn. meter: what a metered camera exposes for; a
+    silhouette needs "frame".
     """
 
     name: str
@@ -93,6 +94,7 @@ class Station(FileModel):
     ambient_radiance: Quantity = constant(0.0)
     balance_k: float = 5600.0
     replaces_backdrop: bool = False
+    meter: Literal["part", "frame"] = "part"
 
     @model_validator(mode="after")
     def _distinct(self) -> Station:

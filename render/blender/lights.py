@@ -83,11 +83,22 @@ def _glow(name: str, light: dict, segmented: bool) -> bpy.types.Material:
     tree.nodes.clear()
     front = nodes.math(tree, "SUBTRACT", 1.0, nodes.node(tree, "ShaderNodeNewGeometry").outputs["Backfacing"])
     strength = nodes.math(tree, "MULTIPLY", front, light["radiance"])
+    if light["spread_rad"] < math.pi - 1e-6:
+        strength = nodes.math(tree, "MULTIPLY", strength, _falloff(tree, light["spread_rad"]))
     if segmented:
         strength = nodes.math(tree, "MULTIPLY", strength, nodes.attribute(tree, GAIN).outputs["Fac"])
     glow = nodes.node(tree, "ShaderNodeEmission", {"Color": light["tint"], "Strength": strength})
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": glow.outputs[0]})
     return material
+
+
+def _falloff(tree: bpy.types.NodeTree, spread: float) -> bpy.types.NodeSocket:
+    """1 on the axis, 0 at half the spread, linear in the tangent: as Cycles narrows its own area lights."""
+    here = nodes.node(tree, "ShaderNodeNewGeometry")
+    both = {0: here.outputs["Incoming"], 1: here.outputs["Normal"]}
+    cosine = nodes.node(tree, "ShaderNodeVectorMath", both, operation="DOT_PRODUCT").outputs["Value"]
+    tangent = nodes.math(tree, "TANGENT", nodes.math(tree, "ARCCOSINE", nodes.math(tree, "ABSOLUTE", cosine)))
+    return nodes.math(tree, "SUBTRACT", 1.0, nodes.math(tree, "DIVIDE", tangent, math.tan(spread / 2)), clamp=True)
 
 
 def _rect(light: dict) -> tuple:

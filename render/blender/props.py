@@ -1,27 +1,86 @@
-"""Small hands for backdrops: meshes from arrays, and principled materials with noise in metres."""
+"""Small hands for backdrops: meshes of quads, swept outlines, and principled materials with noise in metres."""
 
 from __future__ import annotations
+
+import math
 
 import bpy
 import numpy as np
 
 from . import nodes
 
+Shape = tuple[np.ndarray, np.ndarray]
+"""Vertices (n, 3) metres and quads (m, 4), counter-clockwise seen from outside."""
 
-def mesh_object(
-    name: str, vertices, faces, material: bpy.types.Material, smooth: bool = False, bevel_m: float = 0.0
-) -> bpy.types.Object:
-    """An object of polygons (indices, counter-clockwise seen from outside), optionally with rounded sharp edges."""
+
+def mesh_object(name: str, shape: Shape, material: bpy.types.Material, smooth_rad: float = 0.0) -> bpy.types.Object:
+    """An object of quads; edges sharper than `smooth_rad` stay sharp."""
+    vertices, quads = np.asarray(shape[0], np.float32), np.asarray(shape[1], np.int32)
     mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata([tuple(map(float, v)) for v in vertices], [], [tuple(map(int, f)) for f in faces])
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", vertices.ravel())
+    mesh.loops.add(quads.size)
+    mesh.loops.foreach_set("vertex_index", quads.ravel())
+    mesh.polygons.add(len(quads))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, quads.size, 4, dtype=np.int32))
+    mesh.update(calc_edges=True)
     mesh.materials.append(material)
-    mesh.polygons.foreach_set("use_smooth", np.full(len(mesh.polygons), smooth))
-    thing = bpy.data.objects.new(name, mesh)
-    if bevel_m > 0:
-        bevel = thing.modifiers.new("bevel", "BEVEL")
-        bevel.width, bevel.segments, bevel.limit_method, bevel.angle_limit = bevel_m, 2, "ANGLE", 0.6
-        bevel.harden_normals = True
-    return thing
+    if smooth_rad > 0:
+        mesh.polygons.foreach_set("use_smooth", np.ones(len(quads), bool))
+        mesh.set_sharp_from_angle(angle=smooth_rad)
+    return bpy.data.objects.new(name, mesh)
+
+
+def joined(*shapes: Shape) -> Shape:
+    """Several shapes as one."""
+    starts = np.cumsum([0, *(len(s[0]) for s in shapes[:-1])])
+    quads = [np.asarray(s[1]).reshape(-1, 4) + k for s, k in zip(shapes, starts, strict=True)]
+    return np.concatenate([s[0] for s in shapes]), np.concatenate(quads)
+
+
+def swept(loops: list[np.ndarray]) -> Shape:
+    """Quads between successive closed loops (k, 3); outside is to the right of going up a counter-clockwise stack."""
+    k = len(loops[0])
+    i = np.arange(k)
+    j = (i + 1) % k
+    quads = [np.stack([i, j, j + k, i + k], axis=1) + n * k for n in range(len(loops) - 1)]
+    return np.concatenate(loops), np.concatenate(quads)
+
+
+def circle(radius: float, z: float, centre: tuple[float, float] = (0.0, 0.0), count: int = 48) -> np.ndarray:
+    """(count, 3) counter-clockwise."""
+    a = np.arange(count) * 2 * np.pi / count
+    return np.stack([centre[0] + radius * np.cos(a), centre[1] + radius * np.sin(a), np.full(count, z)], axis=1)
+
+
+def rounded(half_x: float, half_y: float, radius: float, z: float, per_corner: int = 9) -> np.ndarray:
+    """(4 per_corner, 3) outline of a rectangle with round corners, counter-clockwise."""
+    radius = max(min(radius, half_x, half_y), 0.0)
+    points = []
+    for k, (sx, sy) in enumerate(((1, 1), (-1, 1), (-1, -1), (1, -1))):
+        a = np.linspace(k * math.pi / 2, (k + 1) * math.pi / 2, per_corner)
+        x, y = sx * (half_x - radius) + radius * np.cos(a), sy * (half_y - radius) + radius * np.sin(a)
+        points.append(np.stack([x, y, np.full(per_corner, z)], axis=1))
+    return np.concatenate(points)
+
+
+def capped(outline: np.ndarray, upwards: bool = True) -> Shape:
+    """A flat fan over a closed, star-shaped outline (k, 3) as quads to its centre."""
+    centre = np.broadcast_to(outline.mean(0), outline.shape)
+    return swept([outline, centre] if upwards else [centre, outline])
+
+
+def block(low: tuple[float, float, float], high: tuple[float, float, float], chamfer: float) -> Shape:
+    """A box with chamfered top and upright edges, without a bottom."""
+    cx, cy = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
+    hx, hy = (high[0] - low[0]) / 2, (high[1] - low[1]) / 2
+    shift = np.array([cx, cy, 0.0])
+
+    def outline(inset: float, z: float) -> np.ndarray:
+        return rounded(hx - inset, hy - inset, chamfer, z, 2) + shift
+
+    top = outline(chamfer, high[2])
+    return joined(swept([outline(0.0, low[2]), outline(0.0, high[2] - chamfer), top]), capped(top))
 
 
 class Coat:
@@ -36,9 +95,9 @@ class Coat:
         inputs = {"Base Color": self.albedo, "Roughness": roughness, "Metallic": metallic}
         self.shader = nodes.node(self.tree, "ShaderNodeBsdfPrincipled", inputs)
         nodes.node(self.tree, "ShaderNodeOutputMaterial", {"Surface": self.shader.outputs[0]})
-        here = nodes.node(self.tree, "ShaderNodeTexCoord").outputs["Object"]
+        self.here = nodes.node(self.tree, "ShaderNodeTexCoord").outputs["Object"]
         shift = [(seed >> (7 * k)) % 97 * 0.37 for k in range(3)]
-        self.place = nodes.node(self.tree, "ShaderNodeVectorMath", {0: here, 1: shift}, operation="ADD").outputs[0]
+        self.place = self.vector("ADD", self.here, shift)
 
     def set(self, **inputs) -> Coat:
         """Principled inputs by name, underscores for blanks."""
@@ -49,18 +108,17 @@ class Coat:
     def math(self, operation: str, *values, clamp: bool = False):
         return nodes.math(self.tree, operation, *values, clamp=clamp)
 
-    def stretched(self, x: float, y: float, z: float):
-        """The position scaled by axis: a small factor draws noise out along that axis."""
-        return nodes.node(
-            self.tree, "ShaderNodeVectorMath", {0: self.place, 1: (x, y, z)}, operation="MULTIPLY"
-        ).outputs[0]
+    def vector(self, operation: str, a, b):
+        return nodes.node(self.tree, "ShaderNodeVectorMath", {0: a, 1: b}, operation=operation).outputs[0]
 
-    def noise(self, size_m: float, detail: float = 2.0, place=None, rough: float = 0.5):
-        """Fractal noise of a feature size in metres, about 0..1, mean 0.5."""
-        inputs = {
-            "Vector": self.place if place is None else place,
-            "Scale": 1.0 / size_m, "Detail": detail, "Roughness": rough,
-        }  # fmt: skip
+    def axes(self):
+        """Sockets x, y, z of the object position, metres."""
+        return nodes.node(self.tree, "ShaderNodeSeparateXYZ", {0: self.here}).outputs
+
+    def noise(self, size_m: float, detail: float = 2.0, stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)):
+        """Fractal noise of a feature size in metres, about 0..1, mean 0.5; `stretch` makes it longer along an axis."""
+        place = self.vector("DIVIDE", self.place, stretch)
+        inputs = {"Vector": place, "Scale": 1.0 / size_m, "Detail": detail}
         return nodes.node(self.tree, "ShaderNodeTexNoise", inputs).outputs[0]
 
     def around(self, socket, amount: float, centre: float = 1.0):
@@ -69,10 +127,10 @@ class Coat:
 
     def above(self, socket, low: float, high: float):
         """Smooth step from 0 at `low` to 1 at `high`."""
-        inputs = {"Value": socket, "From Min": low, "From Max": high}
-        return nodes.node(self.tree, "ShaderNodeMapRange", inputs, interpolation_type="SMOOTHSTEP", clamp=True).outputs[
-            0
-        ]
+        made = nodes.node(self.tree, "ShaderNodeMapRange", interpolation_type="SMOOTHSTEP", clamp=True)
+        for name, value in {"Value": socket, "From Min": low, "From Max": high}.items():
+            nodes.put(self.tree, made.inputs[name], value)
+        return made.outputs[0]
 
     def toned(self, factor, colour=None):
         """A colour (the albedo) times a factor socket."""
@@ -82,9 +140,9 @@ class Coat:
     def mixed(self, factor, a, b):
         return nodes.mix_colour(self.tree, factor, a, b)
 
-    def bump(self, height, amplitude_m: float, normal=None):
+    def bump(self, height, amplitude_m: float, under=None):
         """Normal of a height socket (0..1) of `amplitude_m` metres, optionally on top of another bump."""
         inputs = {"Height": height, "Distance": amplitude_m, "Strength": 1.0}
-        if normal is not None:
-            inputs["Normal"] = normal
+        if under is not None:
+            inputs["Normal"] = under
         return nodes.node(self.tree, "ShaderNodeBump", inputs).outputs["Normal"]
