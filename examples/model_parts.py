@@ -31,8 +31,8 @@ GROUND = "#d6dade"
 
 def housing_casting() -> cq.Workplane:
     """The raw casting of the housing: flange, drafted hub, four ribs, lubrication boss, spigot, all skin rounded."""
-    flange = cq.Workplane("XY").rect(120, 120).extrude(13).edges("|Z").fillet(18)
-    body = flange.union(cq.Workplane("XY").workplane(offset=4).circle(42).extrude(46.5, taper=3))
+    flange = cq.Workplane("XY").workplane(offset=-1).rect(120, 120).extrude(14).edges("|Z").fillet(18)
+    body = flange.union(cq.Workplane("XY").workplane(offset=4).circle(42).extrude(47, taper=3))
     for angle in (0, 90, 180, 270):
         profile = [(20, 6), (57, 6), (57, 10), (38.5, 44), (20, 44)]
         rib = cq.Workplane("XZ").polyline(profile).close().extrude(5, both=True)
@@ -54,7 +54,7 @@ def _is_skin_edge(edge: cq.Edge) -> bool:
     """Edges of the casting that the foundry rounds: not the parting edge below, not what is machined off later."""
     box = edge.BoundingBox()
     boss_end = edge.geomType() == "CIRCLE" and abs(edge.Length() - 16 * math.pi) < 0.1
-    flange_corner = abs(box.zmax - 13) < 0.1 and box.zmin < 0.1
+    flange_corner = abs(box.zmax - 13) < 0.1 and box.zmin < 0
     return not (box.zmin > 50 or box.zmax < 12.9 or flange_corner or boss_end)
 
 
@@ -80,9 +80,9 @@ def bearing_housing() -> tuple[cq.Shape, list[str]]:
         part = part.cut(_drill((x, y, -1), 6, -10)).cut(_countersink((x, y, 0), 7, up=False))
     part = part.cut(cq.Workplane(_radial_plane(10, 27)).circle(2.5).extrude(60))
     part = part.cut(cq.Workplane(_radial_plane(37, 27)).circle(3.5).extrude(60))
-    part = part.cut(cq.Workplane(_radial_plane(46, 27)).circle(20).extrude(9))
-    rim = [e for e in part.edges().vals() if e.geomType() == "CIRCLE" and abs(e.Length() - 80 * math.pi) < 0.1]
-    part = part.newObject([e for e in rim if e.BoundingBox().zmax < -2.9]).chamfer(1)
+    part = part.cut(cq.Workplane(_radial_plane(46, 27)).circle(10).extrude(9))
+    rims = [e for e in part.edges().vals() if e.geomType() == "CIRCLE" and e.Length() > 230]
+    part = part.newObject([e for e in rims if e.BoundingBox().zmax < -2.9 or e.BoundingBox().zmin > 49.9]).chamfer(1)
     return part.val(), [CAST if _on_skin(f, casting.val()) else MACHINED for f in part.val().Faces()]
 
 
@@ -117,7 +117,8 @@ def _on_skin(face: cq.Face, casting: cq.Shape) -> bool:
 
 def stepped_shaft() -> tuple[cq.Shape, list[str]]:
     """A turned shaft of 140 mm for the same bearing: two ground 25 mm seats with undercuts, a collar, a drive end with
-    keyway and retaining-ring groove, an M20 thread end with runout groove, centre holes. Lies along x, on the xy plane.
+    keyway and retaining-ring groove, wrench flats, a locknut end with runout groove, centre holes. Lies along x on the
+    xy plane.
 
     Returns the solid and a colour for each face.
     """
@@ -126,12 +127,12 @@ def stepped_shaft() -> tuple[cq.Shape, list[str]]:
     outline += [(51, 12.5), (51.5, 12.2), (53, 12.2), (53, 16.2), (53.8, 17)]  # undercut; collar, 34 mm
     outline += [(67.2, 17), (68, 16.2), (68, 15), (82, 15), (82, 12.2)]  # collar ends; 30 mm; undercut
     outline += [(83.5, 12.2), (84, 12.5), (99.3, 12.5), (100, 11.8), (100, 11)]  # second seat
-    outline += [(116, 11), (116, 8.4), (119, 8.4), (119.8, 10), (138.5, 10), (140, 8.5), (140, 0)]  # thread end
+    outline += [(116, 11), (116, 8.4), (119, 8.4), (119.8, 10), (138.5, 10), (140, 8.5), (140, 0)]  # locknut end, 20 mm
     shaft = cq.Workplane("XY").polyline(outline).close().revolve(360, (0, 0, 0), (1, 0, 0))
     key = cq.Workplane("XY").workplane(offset=6.5).center(13.5, 0).slot2D(19, 6).extrude(10)
     shaft = shaft.cut(key)
-    slot = cq.Workplane("XY").workplane(offset=8).center(108, 0).rect(4, 40).extrude(10)
-    shaft = shaft.cut(slot)
+    flats = cq.Workplane("XZ").center(108, 0).rect(11, 40).extrude(20).translate((0, -9.5, 0))
+    shaft = shaft.cut(flats).cut(flats.mirror("XZ"))
     centre = cq.Workplane("XY").polyline([(-1, 0), (-1, 5.08), (4, 2.2), (4, 2), (8.5, 2), (9.7, 0)]).close()
     hole = centre.revolve(360, (0, 0, 0), (1, 0, 0))
     shaft = shaft.cut(hole).cut(hole.mirror("YZ").translate((140, 0, 0)))

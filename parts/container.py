@@ -77,7 +77,9 @@ class Container:
     def _beside(self, uri: str) -> bytes:
         path = beside(self.folder, unquote(uri), self.name)
         if not path.is_file():
-            raise InputError(f"{self.name} needs '{uri}', which is missing", "its buffer file beside it", "add that file")
+            raise InputError(
+                f"{self.name} needs '{uri}', which is missing", "its buffer file beside it", "add that file"
+            )
         self.files.append(path)
         return path.read_bytes()
 

@@ -80,8 +80,9 @@ def regions(raw: Raw, mesh: Mesh, found: Features) -> Regions:
         result.add(f"solid:{name}", "solid", mesh.face["solid"], (i,))
     for name, members in raw.groups.items():
         result.add(f"assembly:{name}", "solid", mesh.face["solid"], members)
-    for name in sorted({hex_colour(c) for c in raw.colours}):
-        values = tuple(i for i, c in enumerate(raw.colours) if hex_colour(c) == name)
+    used = np.unique(mesh.face["colour"][mesh.face["colour"] >= 0]).tolist()
+    for name in sorted({hex_colour(raw.colours[i]) for i in used}):
+        values = tuple(i for i in used if hex_colour(raw.colours[i]) == name)
         result.add(f"colour:{name}", "colour", mesh.face["colour"], values)
     material = raw.labels("material")
     for i in np.unique(material[material >= 0]).tolist():

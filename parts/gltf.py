@@ -1,7 +1,8 @@
-"""glTF 2.0 -> Raw: the node tree with its transforms, names, material colours, and B-rep faces where cascadio put them."""
+"""glTF 2.0 -> Raw: the node tree with its transforms, names, colours, and B-rep faces when the kernel wrote it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from core.errors import InputError
+from core.errors import GeometryError, InputError
 from parts.container import Container, open_gltf
 from parts.limits import refuse_many_faces
 from parts.raw import Raw, distinct
 from parts.units import Scale, Unit, metres_of
 
 BREP = "TM_brep_faces"
+_NAMELESS = re.compile(r"NAUO\d+|=>\[.*\]|SOLID|COMPOUND|COMPSOLID|SHELL|FACE")
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 
 
@@ -45,7 +47,8 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
     refuse_many_faces(_count(box, roots, max_faces), name, max_faces)
     gathered = _Gathered()
     start = np.eye(4) if cad else Z_UP_FROM_Y_UP
-    tree = tuple(t for r in roots if (t := _walk(box, r, start, gathered, (), cad)) is not None)
+    title = Path(name).stem
+    tree = tuple(t for r in roots if (t := _walk(box, r, start, gathered, (), title, cad)) is not None)
     if not gathered.faces:
         raise InputError(f"{name} holds no triangles", "at least one surface", "export the solid, not curves or points")
     colours, lookup = _colours(box)
@@ -61,7 +64,9 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
         colour=np.where(material >= 0, lookup[material], -1),
         colours=colours,
         material=None if cad else material,
-        material_names=() if cad else tuple(str(m.get("name", f"material_{i}")) for i, m in enumerate(box.items("materials"))),
+        material_names=()
+        if cad
+        else tuple(str(m.get("name", f"material_{i}")) for i, m in enumerate(box.items("materials"))),
         groups={n: tuple(s) for n, s in gathered.groups.items()},
         tree=tree,
         files=tuple(box.files),
@@ -94,7 +99,7 @@ def _count(box: Container, roots: list[int], max_faces: int) -> int:
 
 
 def _walk(
-    box: Container, index: int, parent: np.ndarray, out: _Gathered, above: tuple[int, ...], cad: bool
+    box: Container, index: int, parent: np.ndarray, out: _Gathered, above: tuple[int, ...], parent_name: str, cad: bool
 ) -> dict[str, Any] | None:
     """Gather a node and its children; the node as a dict for the tree, None when nothing under it has triangles."""
     if index in above or len(above) > 200:
@@ -102,12 +107,12 @@ def _walk(
     node = box.item("nodes", index)
     placed = parent @ _matrix(box, node)
     first = len(out.names)
-    entry: dict[str, Any] = {"name": _node_name(box, node, index, cad)}
+    entry: dict[str, Any] = {"name": _node_name(box, node, parent_name)}
     if "mesh" in node:
         solid = _instance(box, node["mesh"], placed, str(entry["name"]), out, cad)
         if solid is not None:
             entry["solid"] = solid
-    below = [_walk(box, c, placed, out, (*above, index), cad) for c in node.get("children", [])]
+    below = [_walk(box, c, placed, out, (*above, index), str(entry["name"]), cad) for c in node.get("children", [])]
     if children := [b for b in below if b is not None]:
         entry["children"] = children
     inside = list(range(first, len(out.names)))
@@ -116,14 +121,12 @@ def _walk(
     return entry if inside else None
 
 
-def _node_name(box: Container, node: dict[str, Any], index: int, cad: bool) -> str:
-    """The node's name; of CAD occurrences that have only a number (NAUO1, =>[0:1:1:2]), the product's."""
-    name = str(node.get("name", "")).strip()
-    nameless = not name or (cad and (name.startswith(("NAUO", "=>["))))
-    if nameless and "mesh" in node:
-        mesh = str(box.item("meshes", node["mesh"]).get("name", "")).strip()
-        name = mesh if mesh and not mesh.startswith("=>[") else name
-    return name or f"node_{index}"
+def _node_name(box: Container, node: dict[str, Any], above: str) -> str:
+    """The node's name; where that is only a number of the CAD kernel the mesh's, and failing that the one above it."""
+    names = [str(node.get("name", "")).strip()]
+    if "mesh" in node:
+        names.append(str(box.item("meshes", node["mesh"]).get("name", "")).strip())
+    return next((n for n in names if n and not _NAMELESS.fullmatch(n)), above)
 
 
 def _matrix(box: Container, node: dict[str, Any]) -> np.ndarray:
@@ -178,18 +181,27 @@ def _instance(box: Container, mesh: int, placed: np.ndarray, name: str, out: _Ga
     return solid if found else None
 
 
-def _primitive(box: Container, primitive: dict[str, Any], cad: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _primitive(
+    box: Container, primitive: dict[str, Any], cad: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """faces (f, 3), points (p, 3), normals (p, 3; zero where absent), cad_face (f,)."""
     attributes, mode = primitive.get("attributes", {}), primitive.get("mode", 4)
     if mode not in (4, 5, 6) or "POSITION" not in attributes:
         empty = np.zeros((0, 3))
         return empty.astype(int), empty, empty, np.zeros(0, int)
     points = box.accessor(attributes["POSITION"]).astype(np.float64)
-    flat = box.accessor(primitive["indices"])[:, 0].astype(np.int64) if "indices" in primitive else np.arange(len(points))
+    flat = (
+        box.accessor(primitive["indices"])[:, 0].astype(np.int64) if "indices" in primitive else np.arange(len(points))
+    )
     if len(flat) and flat.max() >= len(points):
         raise box.broken("a triangle names a vertex that does not exist")
     if points.shape[1] != 3:
         raise box.broken("POSITION is not three numbers a vertex")
+    bad = int((~np.isfinite(points)).any(1).sum())
+    if bad:
+        raise GeometryError(
+            f"{box.name} has {bad} vertices that are NaN or infinite", "finite coordinates", "repair it"
+        )
     faces = _triangles(flat, mode)
     normals = box.accessor(attributes["NORMAL"]).astype(np.float64) if "NORMAL" in attributes else np.zeros_like(points)
     if normals.shape != points.shape:
@@ -220,7 +232,9 @@ def _triangles(flat: np.ndarray, mode: int) -> np.ndarray:
     count = max(len(flat) - 2, 0)
     i = np.arange(count)
     if mode == 6:
-        return np.stack([np.zeros(count, int) + flat[0], flat[i + 1], flat[i + 2]], 1) if count else flat[:0].reshape(0, 3)
+        return (
+            np.stack([np.zeros(count, int) + flat[0], flat[i + 1], flat[i + 2]], 1) if count else flat[:0].reshape(0, 3)
+        )
     odd = i % 2
     return np.stack([flat[i], flat[i + 1 + odd], flat[i + 2 - odd]], 1)
 

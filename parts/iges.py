@@ -28,7 +28,9 @@ class Globals:
     largest: float
 
 
-def read_iges(path: Path, unit: Unit | None, tolerance_mm: float, max_faces: int, timeout_s: float) -> tuple[Raw, Scale]:
+def read_iges(
+    path: Path, unit: Unit | None, tolerance_mm: float, max_faces: int, timeout_s: float
+) -> tuple[Raw, Scale]:
     """Raw in the kernel's millimetres, and the scale to metres, checked against the file's own largest coordinate.
 
     The kernel converts the file's unit to mm, but its GLB says metres: a factor 1000 that is put right here.
@@ -86,11 +88,15 @@ def global_section(path: Path) -> Globals:
         unit, metres = title or f"flag {flag:g}", _OTHERS[int(flag)]
     else:
         raise UnitError(
-            f"{path.name} has unit flag '{fields[13]}' and unit name '{fields[14]}'", "a unit of IGES 5.3", "export as STEP"
+            f"{path.name} has unit flag '{fields[13]}' and unit name '{fields[14]}'",
+            "a unit of IGES 5.3",
+            "export as STEP",
         )
     if flag in _FLAGS and title in _BY_NAME and _BY_NAME[title] != _FLAGS[int(flag)]:
         raise UnitError(
-            f"{path.name} has unit flag {flag:g} ({_FLAGS[int(flag)]}) but unit name '{title}'", "one unit", "export as STEP"
+            f"{path.name} has unit flag {flag:g} ({_FLAGS[int(flag)]}) but unit name '{title}'",
+            "one unit",
+            "export as STEP",
         )
     return Globals(unit, metres, _number(fields[12], 1.0) or 1.0, abs(_number(fields[19], 0.0)))
 

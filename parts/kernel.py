@@ -24,7 +24,9 @@ def tessellate(path: Path, kind: Literal["step", "iges"], tolerance: float, time
         target = Path(folder) / "part.glb"
         command = [sys.executable, str(worker), kind, str(path.resolve()), str(target), str(tolerance), str(ANGLE_RAD)]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False)
+            done = subprocess.run(
+                command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise InputError(
                 f"{path.name} is not tessellated after {timeout_s:.0f} s",

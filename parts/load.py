@@ -17,6 +17,7 @@ from parts.patches import corner_normals, facing, patches, smooth_edges
 from parts.raw import Raw
 from parts.repair import repaired
 from parts.report import describe
+from parts.sniff import sniffed
 from parts.topology import edges_of
 from parts.units import Scale, Unit
 
@@ -36,9 +37,9 @@ def load(
 ) -> Part:
     """Read STEP, IGES, STL, OBJ (+MTL), PLY or glTF into one welded, oriented mesh in metres with named regions.
 
-    unit: of the file's numbers ("mm", "cm", "m", "inch", "um", "ft", or metres as a float): needed for STL, OBJ and PLY,
-    overrides the file elsewhere. tolerance_mm: greatest chord error of CAD tessellation. smooth_angle_deg: edges that
-    turn by less are smooth. max_faces: refuse more triangles. timeout_s: for the CAD kernel.
+    unit: of the file's numbers ("mm", "cm", "m", "inch", "um", "ft", or metres as a float): needed for STL, OBJ and
+    PLY, overrides the file elsewhere. tolerance_mm: greatest chord error of CAD tessellation. smooth_angle_deg: edges
+    that turn by less are smooth. max_faces: refuse more triangles. timeout_s: for the CAD kernel.
     Raises InputError, UnitError or GeometryError, each one sentence.
     """
     path = Path(path)
@@ -75,6 +76,9 @@ def _kind(path: Path, tolerance_mm: float, smooth_angle_deg: float) -> str:
         raise InputError(f"{path.name} has extension '{path.suffix}'", f"one of {known}", "export it in one of these")
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty", f"a {kind.upper()} file", "export or copy it again")
+    held = sniffed(path)
+    if held not in (kind, None):
+        raise InputError(f"{path.name} is named as {kind.upper()} but holds {held.upper()}", "a true name", "rename it")
     if not 1e-4 <= tolerance_mm <= 100:
         raise InputError(f"tolerance_mm is {tolerance_mm}", "0.0001 to 100 mm", "correct tolerance_mm")
     if not 0 < smooth_angle_deg < 180:

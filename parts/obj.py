@@ -98,9 +98,7 @@ def _scan(path: Path, max_faces: int) -> _Scanned:
     return out
 
 
-def _palette(
-    path: Path, libraries: list[str]
-) -> tuple[dict[str, tuple[float, float, float]], list[Path], list[str]]:
+def _palette(path: Path, libraries: list[str]) -> tuple[dict[str, tuple[float, float, float]], list[Path], list[str]]:
     """Material name -> linear diffuse colour, the MTL files read, and notes on those that are missing."""
     palette: dict[str, tuple[float, float, float]] = {}
     files, notes = [], []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order
 
 from parts.raw import Raw
 from parts.topology import Edges, components, edges_of, sorted_groups
@@ -40,25 +39,21 @@ def oriented(raw: Raw) -> tuple[Raw, int]:
 
 
 def _consistent(edges: Edges, label: np.ndarray) -> np.ndarray:
-    """(m,) faces to flip so that neighbours agree; in each component the smaller side is flipped."""
+    """(m,) faces to flip so that neighbours agree; in each component the smaller side is flipped.
+
+    Each face stands in a graph twice, as it is and flipped; agreeing neighbours link like with like, others crosswise.
+    The two copies of a component fall apart when it can be oriented, and hang together on a Moebius strip, which is
+    left as it is.
+    """
     count = len(label)
-    links = coo_array((np.ones(len(edges.pairs)), (edges.pairs[:, 0], edges.pairs[:, 1])), (count, count)).tocsr()
-    low, high = edges.pairs.min(1), edges.pairs.max(1)
-    clash_keys = np.sort(low[~edges.agree] * count + high[~edges.agree])
-    clashing = np.unique(label[edges.pairs[~edges.agree, 0]])
-    flip = np.zeros(count, bool)
+    f, g = edges.pairs.T
+    cross = np.where(edges.agree, 0, count)
+    side = components(np.r_[np.c_[f, g + cross], np.c_[f + count, g + count - cross]], 2 * count)
     first = np.unique(label, return_index=True)[1]
-    for group in clashing.tolist():
-        order, previous = breadth_first_order(links, int(first[group]), directed=False)
-        ends = previous[order[1:]]
-        keys = np.minimum(order[1:], ends) * count + np.maximum(order[1:], ends)
-        place = np.minimum(np.searchsorted(clash_keys, keys), len(clash_keys) - 1)
-        clash = clash_keys[place] == keys
-        for face, parent, differs in zip(order[1:].tolist(), ends.tolist(), clash.tolist(), strict=True):
-            flip[face] = flip[parent] ^ differs
-        if flip[order].sum() * 2 > len(order):
-            flip[order] = ~flip[order]
-    return flip
+    flip = side[:count] != side[first][label]
+    flip &= side[:count] != side[count:]
+    minority = np.bincount(label, flip) * 2 > np.bincount(label)
+    return flip ^ (minority[label] & (side[:count] != side[count:]))
 
 
 def _inside_out(raw: Raw, faces: np.ndarray, label: np.ndarray, leaky: np.ndarray) -> np.ndarray:
@@ -68,11 +63,14 @@ def _inside_out(raw: Raw, faces: np.ndarray, label: np.ndarray, leaky: np.ndarra
     volumes = np.array([_volume(triangles[g]) for g in groups])
     turn = ~leaky & (volumes < 0)
     for k in np.flatnonzero(turn):
-        others = [g for j, g in enumerate(groups) if j != k and not leaky[j] and raw.solid[g[0]] == raw.solid[groups[k][0]]]
+        others = [
+            g for j, g in enumerate(groups) if j != k and not leaky[j] and raw.solid[g[0]] == raw.solid[groups[k][0]]
+        ]
         point = triangles[groups[k][0]].mean(0)
         turn[k] = not any(_encloses(triangles[g], point) for g in others)
+    casters: dict[int, Any] = {}
     for k in np.flatnonzero(leaky):
-        turn[k] = _sees_nothing(raw, faces, groups[k])
+        turn[k] = _sees_nothing(raw, faces, groups[k], casters)
     return turn
 
 
@@ -93,7 +91,7 @@ def _encloses(triangles: np.ndarray, point: np.ndarray) -> bool:
     return bool(abs(np.arctan2(top, bottom).sum()) > np.pi)
 
 
-def _sees_nothing(raw: Raw, faces: np.ndarray, group: np.ndarray) -> bool:
+def _sees_nothing(raw: Raw, faces: np.ndarray, group: np.ndarray, casters: dict[int, Any]) -> bool:
     """Whether the back sides of an open component see the open clearly more often than its front sides."""
     import trimesh
 
@@ -106,8 +104,10 @@ def _sees_nothing(raw: Raw, faces: np.ndarray, group: np.ndarray) -> bool:
     normal = cross[chosen] / area[chosen, None]
     weight, centre = area[chosen], triangles[chosen].mean(1)
     lift = 1e-5 * np.linalg.norm(np.ptp(raw.vertices, axis=0))
-    solid = faces[raw.solid == raw.solid[group[0]]]
-    caster = trimesh.Trimesh(raw.vertices, solid, process=False).ray
+    solid = int(raw.solid[group[0]])
+    if solid not in casters:
+        casters[solid] = trimesh.Trimesh(raw.vertices, faces[raw.solid == solid], process=False).ray
+    caster = casters[solid]
     front = ~caster.intersects_any(centre + lift * normal, normal)
     back = ~caster.intersects_any(centre - lift * normal, -normal)
     return float(weight[back].sum()) > 1.2 * float(weight[front].sum()) + 1e-300

@@ -102,7 +102,9 @@ def _lists(data: bytes, at: int, element: _Element, order: str, name: str) -> tu
     widths = _first_widths(data, at, element, order) if element.count else []
     fields = []
     for (title, kind, counter), width in zip(element.properties, widths, strict=True):
-        fields += [(f"#{title}", order + counter), (title, order + kind, (width,))] if counter else [(title, order + kind)]
+        fields += (
+            [(f"#{title}", order + counter), (title, order + kind, (width,))] if counter else [(title, order + kind)]
+        )
     dtype = np.dtype(fields)
     if element.count and at + dtype.itemsize * element.count <= len(data):
         table = np.frombuffer(data, dtype, element.count, at)

@@ -27,7 +27,7 @@ def _ears(ring: Sequence[int], points: np.ndarray) -> list[tuple[int, int, int]]
     normal = np.cross(corners - corners[0], np.roll(corners, -1, axis=0) - corners[0]).sum(0)
     axis = int(np.abs(normal).argmax())
     flat = np.delete(points[left], axis, axis=1) * (1 if normal[axis] * (1, -1, 1)[axis] > 0 else [-1, 1])
-    where = {i: p for i, p in enumerate(flat)}
+    where = dict(enumerate(flat))
     order = list(range(len(left)))
     result: list[tuple[int, int, int]] = []
     while len(order) > 3:

@@ -80,7 +80,9 @@ def _check_finite(raw: Raw, name: str) -> None:
         raise GeometryError(f"{name} has faces that name missing vertices", "a complete mesh", "export it again")
     bad = int((~np.isfinite(raw.vertices[used])).any(1).sum())
     if bad:
-        raise GeometryError(f"{name} has {bad} vertices that are NaN or infinite", "finite coordinates", "repair the mesh")
+        raise GeometryError(
+            f"{name} has {bad} vertices that are NaN or infinite", "finite coordinates", "repair the mesh"
+        )
     if np.abs(raw.vertices[used]).max() > 1e6:
         raise GeometryError(f"{name} reaches beyond 1000 km", "a part", "check the unit and the coordinates")
 

@@ -10,15 +10,33 @@ from parts import gltf, kernel
 from parts.raw import Raw
 from parts.units import METRES, Scale, Unit, metres_of
 
-_SI = re.compile(r"LENGTH_UNIT\s*\(\s*\)[^;]*?SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,\s*\.METRE\.\s*\)|SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,"
-                 r"\s*\.METRE\.\s*\)[^;]*?LENGTH_UNIT")
-_NAMED = re.compile(r"CONVERSION_BASED_UNIT\s*\(\s*'([^']*)'[^;]*?LENGTH_UNIT|LENGTH_UNIT[^;]*?CONVERSION_BASED_UNIT\s*\(\s*'([^']*)'")
+_SI = re.compile(
+    r"LENGTH_UNIT\s*\(\s*\)[^;]*?SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,\s*\.METRE\.\s*\)|SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,"
+    r"\s*\.METRE\.\s*\)[^;]*?LENGTH_UNIT"
+)
+_NAMED = re.compile(
+    r"CONVERSION_BASED_UNIT\s*\(\s*'([^']*)'[^;]*?LENGTH_UNIT|LENGTH_UNIT[^;]*?CONVERSION_BASED_UNIT\s*\(\s*'([^']*)'"
+)
 _EXTERNAL = re.compile(r"=\s*DOCUMENT_FILE\s*\(\s*'([^']*)'\s*,\s*'([^']*)'")
 _CAD_SUFFIXES = (".stp", ".step", ".p21", ".stpz", ".igs", ".iges", ".prt", ".sldprt", ".ipt", ".catpart", ".par")
+_CONVERSION = {
+    "INCH": "inch",
+    "IN": "inch",
+    "FOOT": "ft",
+    "FT": "ft",
+    "METRE": "m",
+    "METER": "m",
+    "MILLIMETRE": "mm",
+    "MILLIMETER": "mm",
+    "CENTIMETRE": "cm",
+    "CENTIMETER": "cm",
+}
 _PREFIX = {"$": "m", ".MILLI.": "mm", ".CENTI.": "cm", ".MICRO.": "um", ".KILO.": "km", ".DECI.": "dm"}
 
 
-def read_step(path: Path, unit: Unit | None, tolerance_mm: float, max_faces: int, timeout_s: float) -> tuple[Raw, Scale]:
+def read_step(
+    path: Path, unit: Unit | None, tolerance_mm: float, max_faces: int, timeout_s: float
+) -> tuple[Raw, Scale]:
     """Raw in metres as the kernel converted them, and the scale to apply to that (1, unless `unit` overrides)."""
     text = _text(path)
     _refuse_external(text, path.name)
@@ -29,7 +47,9 @@ def read_step(path: Path, unit: Unit | None, tolerance_mm: float, max_faces: int
     scale = Scale(1.0, " and ".join(declared), "file")
     if unit is not None:
         metres, name = metres_of(unit)
-        own = METRES.get(declared[0], 1.0) if declared else 1e-3
+        if declared and declared[0] not in METRES:
+            raise UnitError(f"{path.name} is in '{declared[0]}'", "a known unit to convert from", "leave unit= out")
+        own = METRES[declared[0]] if declared else 1e-3
         factor = metres / own
         if declared and abs(factor - 1) > 1e-9:
             notes.append(f"the file says {scale.unit}, but unit {name} was given and used")
@@ -44,7 +64,7 @@ def declared_units(text: str) -> tuple[str, ...]:
     flat = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     conversions = [m.group(1) or m.group(2) for m in _NAMED.finditer(flat)]
     for name in conversions:
-        found[{"INCH": "inch", "FOOT": "ft", "IN": "inch"}.get(name.upper(), name.lower())] = None
+        found[_CONVERSION.get(name.upper(), name.lower())] = None
     if not found:
         for match in _SI.finditer(flat):
             found[_PREFIX.get(match.group(1) or match.group(2), "?")] = None
@@ -55,7 +75,9 @@ def _text(path: Path) -> str:
     text = path.read_bytes().decode("latin-1")
     body = text.lstrip("\ufeff\xef\xbb\xbf \t\r\n")
     if not body.startswith("ISO-10303-21"):
-        raise InputError(f"{path.name} does not begin with ISO-10303-21", "a STEP file", "check what the file really is")
+        raise InputError(
+            f"{path.name} does not begin with ISO-10303-21", "a STEP file", "check what the file really is"
+        )
     if "END-ISO-10303-21" not in text[-4096:]:
         raise InputError(
             f"{path.name} is truncated (its end mark is missing)", "a complete STEP file", "export or copy it again"

@@ -56,7 +56,9 @@ def _fitted(mesh: Mesh, faces: np.ndarray) -> Surface:
 
 
 def _cylinder(mesh: Mesh, faces: np.ndarray, area: np.ndarray, total: float) -> Surface | None:
-    normals = mesh.corner[NORMAL][faces] if NORMAL in mesh.corner else np.repeat(mesh.face_normals[faces][:, None], 3, 1)
+    normals = (
+        mesh.corner[NORMAL][faces] if NORMAL in mesh.corner else np.repeat(mesh.face_normals[faces][:, None], 3, 1)
+    )
     spread = np.einsum("m,mck,mcl->kl", area, normals, normals)
     values, vectors = np.linalg.eigh(spread)
     axis = vectors[:, 0]

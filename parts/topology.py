@@ -41,9 +41,7 @@ def edges_of(faces: np.ndarray) -> Edges:
     agree = halves[first, 0] == halves[second, 1]
     a0, a1 = first % 3, (first % 3 + 1) % 3
     b0, b1 = second % 3, (second % 3 + 1) % 3
-    corners = np.stack(
-        [np.stack([a0, a1], 1), np.stack([np.where(agree, b1, b0), np.where(agree, b0, b1)], 1)], axis=1
-    )
+    corners = np.stack([np.stack([a0, a1], 1), np.stack([np.where(agree, b1, b0), np.where(agree, b0, b1)], 1)], axis=1)
     return Edges(
         pairs=np.stack([first // 3, second // 3], 1),
         ends=halves[first],

@@ -19,7 +19,15 @@ METRES: Mapping[str, float] = {
     "ft": 0.3048,
 }
 PLAUSIBLE = ("mm", "cm", "m", "inch")
-_ALIASES = {"in": "inch", "inches": "inch", "metre": "m", "meter": "m", "millimetre": "mm", "millimeter": "mm", "foot": "ft"}
+_ALIASES = {
+    "in": "inch",
+    "inches": "inch",
+    "metre": "m",
+    "meter": "m",
+    "millimetre": "mm",
+    "millimeter": "mm",
+    "foot": "ft",
+}
 
 Unit = str | float
 """A name of METRES, or metres per unit of the file as a number."""
