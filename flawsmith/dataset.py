@@ -218,12 +218,17 @@ def _refuse_others(out: Path, header: DatasetHeader) -> None:
         return
     there = read_header(out)
     for name in IDENTITY:
-        if getattr(there, name) != getattr(header, name):
+        if _identity(there, name) != _identity(header, name):
             raise DatasetError(
                 f"{out} holds a dataset with another {name.replace('_', ' ')}",
                 "an empty folder, or the same recipe, seed and software to go on with",
                 "choose another --out or remove that folder",
             )
+
+
+def _identity(header: DatasetHeader, name: str) -> object:
+    """A field to compare. Of the versions, the commit may differ: every image names its own."""
+    return header.versions.model_copy(update={"commit": ""}) if name == "versions" else getattr(header, name)
 
 
 def _refuse_wrong(frame: Frame, defects: Sequence[Defect]) -> None:

@@ -52,8 +52,8 @@ def frame(index: int, defects: tuple[Defect, ...], size: int = SIZE) -> Frame:
     normal[part] = (0, 0, -1)
     boxes = [box_of(d.id) for d in defects]
     return Frame(
-        camera=camera(size), rgb=rgb, clean=clean, depth_m=np.where(part, 0.3, np.inf).astype(np.float32), normal=normal,
-        part=part, ids=ids, coverage={d.id: (ids == d.id).astype(np.float32) for d in defects},
+        camera=camera(size), rgb=rgb, clean=clean, depth_m=np.where(part, 0.3, np.inf).astype(np.float32),
+        normal=normal, part=part, ids=ids, coverage={d.id: (ids == d.id).astype(np.float32) for d in defects},
         amodal={d.id: ids == d.id for d in defects}, visibility={d.id: 12.5 for d in defects},
         twin_windows=tuple((x - 2, y - 2, x + w + 2, y + h + 2) for x, y, w, h in boxes), exposure=2.0,
         measured={"saturated": 0.0},
