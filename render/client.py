@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -20,6 +20,7 @@ from core.job import RenderJob
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG_LINES = 40
+Wanted = Callable[[Mapping[str, Path]], bool]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Rendered:
     seconds: Mapping[str, float]
     device: str
     blender: str
+    skipped: bool = False
 
 
 class Renderer:
@@ -54,30 +56,42 @@ class Renderer:
         self._stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def render(self, job: RenderJob, out: Path) -> Rendered:
-        """Render one job into `out` (a folder). A worker that dies is started once more, then RenderError."""
+    def render(self, job: RenderJob, out: Path, wanted: Wanted | None = None) -> Rendered:
+        """Render one job into `out` (a folder). `wanted` sees the label files first and may refuse the picture.
+
+        A worker that dies is started once more, then RenderError.
+        """
         out.mkdir(parents=True, exist_ok=True)
         request = out / "job.json"
         request.write_text(job.model_dump_json())
-        line = json.dumps({"job": str(request), "out": str(out), "device": self.device})
-        answer = self._ask(line) or self._ask(line)
+        line = json.dumps({"job": str(request), "out": str(out), "device": self.device, "confirm": wanted is not None})
+        answer = self._ask(line, wanted) or self._ask(line, wanted)
         if answer is None:
             raise RenderError(
                 f"the Blender worker died twice on '{job.name}'; its last words: {self._words()}",
-                "a worker that answers", "check memory and `flawsmith doctor`",
-            )  # fmt: skip
+                "a worker that answers",
+                "check memory and `flawsmith doctor`",
+            )
         if not answer["ok"]:
             raise RenderError(
                 f"job '{job.name}' failed in Blender ({answer['error']})", "a frame", "see docs/render.md"
             )
-        files = {name: Path(path) for name, path in answer["files"].items()}
-        return Rendered(files, answer["seconds"], answer["device"], answer["blender"])
+        return Rendered(
+            _paths(answer["files"]), answer["seconds"], answer["device"], answer["blender"], answer["skipped"]
+        )
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def _ask(self, line: str) -> dict | None:
+    def _ask(self, line: str, wanted: Wanted | None) -> dict | None:
+        """The last answer to a request, or None when the worker died."""
+        answer = self._exchange(line)
+        if answer is not None and "labels" in answer:
+            answer = self._exchange("go" if wanted is None or wanted(_paths(answer["labels"])) else "skip")
+        return answer
+
+    def _exchange(self, line: str) -> dict | None:
         process = self._process or self._start()
         assert process.stdin and process.stdout
         try:
@@ -124,3 +138,7 @@ class Renderer:
         except (subprocess.TimeoutExpired, BrokenPipeError):
             process.kill()
             process.wait()
+
+
+def _paths(files: Mapping[str, str]) -> dict[str, Path]:
+    return {name: Path(path) for name, path in files.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,16 @@ from render.exr import read_passes
 ID, SEEN = "fs_id", "fs_seen"
 
 
+def read_ids(job: RenderJob, files: Mapping[str, Path]) -> np.ndarray:
+    """(h, w) uint8: what the defected scene shows at pixel centres, else what has vanished from the clean one."""
+    return _merged_ids(job, files, read_passes(files["label"]))
+
+
 def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.random.Generator) -> Frame:
     """Read, check and develop one frame. `rng`: the camera noise of this image."""
     files = rendered.files
     label = read_passes(files["label"])
-    around = _union(tuple(job.windows.values()))
-    vanished = read_passes(files["label_clean"])[ID][..., 0] if "label_clean" in files else None
-    ids = _rounded(label[ID][..., 0], job)
-    if vanished is not None and around is not None:
-        ids[_box(around)] = _combined(ids[_box(around)], _rounded(vanished, job))
+    ids = _merged_ids(job, files, label)
     part = label[SEEN][..., 0] > 0.5
     beauty = read_passes(files["beauty"])
     radiance = _radiance(beauty, job)
@@ -33,7 +35,6 @@ def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.rando
     clean, clean_noisy = _twin(job, files, radiance, noisy)
     factor = develop.exposure(sensor, radiance, part)
     field = develop.noise_field(sensor, ids.shape, rng)
-    seen = {i: ids == i for i in job.defect_ids}
     return Frame(
         camera=job.camera,
         rgb=develop.develop(sensor, radiance, factor, field),
@@ -43,14 +44,32 @@ def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.rando
         part=part,
         ids=ids,
         coverage=_coverage(job, files, ids.shape),
-        amodal=_amodal(job, files, ids.shape, around),
+        amodal=_amodal(job, files, ids.shape),
         visibility={}
         if clean_noisy is None
-        else {i: develop.visibility(sensor, noisy, clean_noisy, factor, m) for i, m in seen.items()},
-        twin_windows=job.twin_windows if job.twin == "windowed" else ((0, 0, job.camera.width, job.camera.height),),
+        else {i: develop.visibility(sensor, noisy, clean_noisy, factor, ids == i) for i in job.defect_ids},
+        twin_windows=_twin_windows(job),
         exposure=factor,
-        measured={"saturated_fraction": float((radiance.max(2) * factor >= 1.0)[part].mean()) if part.any() else 0.0},
+        measured={"saturated_fraction": _saturated(radiance, factor, part)},
     )
+
+
+def _merged_ids(job: RenderJob, files: Mapping[str, Path], label: dict[str, np.ndarray]) -> np.ndarray:
+    ids = _rounded(label[ID][..., 0], job)
+    around = union(tuple(job.windows.values()))
+    if "label_clean" in files and around is not None:
+        vanished = _rounded(read_passes(files["label_clean"])[ID][..., 0], job)
+        ids[_box(around)] = _combined(ids[_box(around)], vanished)
+    return ids
+
+
+def _twin_windows(job: RenderJob) -> tuple[Window, ...]:
+    whole = (0, 0, job.camera.width, job.camera.height)
+    return {"windowed": job.twin_windows, "full": (whole,), "none": ()}[job.twin]
+
+
+def _saturated(radiance: np.ndarray, factor: float, part: np.ndarray) -> float:
+    return float((radiance.max(2) * factor >= 1.0)[part].mean()) if part.any() else 0.0
 
 
 def _radiance(passes: dict[str, np.ndarray], job: RenderJob) -> np.ndarray:
@@ -60,7 +79,7 @@ def _radiance(passes: dict[str, np.ndarray], job: RenderJob) -> np.ndarray:
     return image
 
 
-def _twin(job: RenderJob, files: dict, radiance: np.ndarray, noisy: np.ndarray):
+def _twin(job: RenderJob, files: Mapping[str, Path], radiance: np.ndarray, noisy: np.ndarray):
     """Clean radiance and its noisy version: the image with every window pasted from the clean render."""
     if job.twin == "none":
         return None, None
@@ -93,7 +112,7 @@ def _combined(defected: np.ndarray, clean: np.ndarray) -> np.ndarray:
     return np.where(defected > 0, defected, clean)
 
 
-def _coverage(job: RenderJob, files: dict, shape: tuple[int, int]) -> dict[int, np.ndarray]:
+def _coverage(job: RenderJob, files: Mapping[str, Path], shape: tuple[int, int]) -> dict[int, np.ndarray]:
     grid, result = job.coverage_grid, {}
     for i in job.defect_ids:
         result[i] = np.zeros(shape, np.float32)
@@ -107,8 +126,9 @@ def _coverage(job: RenderJob, files: dict, shape: tuple[int, int]) -> dict[int, 
     return result
 
 
-def _amodal(job: RenderJob, files: dict, shape: tuple[int, int], around: Window | None) -> dict[int, np.ndarray]:
+def _amodal(job: RenderJob, files: Mapping[str, Path], shape: tuple[int, int]) -> dict[int, np.ndarray]:
     result = {i: np.zeros(shape, bool) for i in job.defect_ids}
+    around = union(tuple(job.windows.values()))
     if not job.amodal or around is None:
         return result
     for name in ("amodal", "amodal_clean"):
@@ -135,14 +155,9 @@ def _box(window: Window) -> tuple[slice, slice]:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _union(windows: tuple[Window, ...]) -> Window | None:
+def union(windows: tuple[Window, ...]) -> Window | None:
     if not windows:
         return None
     return (
         min(w[0] for w in windows), min(w[1] for w in windows), max(w[2] for w in windows), max(w[3] for w in windows),
     )  # fmt: skip
-
-
-def scratch_folder(base: Path, serial: int) -> Path:
-    """A folder for one job's temporary files."""
-    return base / f"job_{serial:06d}"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from . import meshes, output, stage
 
 
-def render_job(job: dict, folder: str, serial: int, device: str) -> dict:
-    """Files of one frame in `folder`: beauty, twins, labels, coverage, amodal. Returns {name: file} and seconds.
+def render_job(job: dict, folder: str, device: str, wanted: Callable[[dict], bool] | None = None) -> dict:
+    """Files of one frame in `folder`: labels, coverage, amodal, beauty, twins. Returns {"files", "seconds", "skipped"}.
 
-    Names: beauty; twin_<i>; label, label_clean; cover_<id>, cover_clean_<id>; amodal, amodal_clean.
+    Names: label, label_clean; cover_<id>, cover_clean_<id>; amodal, amodal_clean; beauty; twin_<i>; scenery.
+    The labels come first; `wanted(files)` may then refuse the rest. seconds: CPU seconds of this process per group.
     """
+    begun = time.process_time()
     stage.clear()
-    made = stage.build(job, serial, device)
+    made = stage.build(job, device)
     shapes = job["clean"] != job["defected"]
     size = (job["camera"]["width"], job["camera"]["height"])
     files: dict[str, str] = {}
-    seconds: dict[str, float] = {}
+    seconds = {"build": time.process_time() - begun}
 
     def shoot(scene, name: str, group: str, window=None, scale: int = 1) -> None:
         start = time.process_time()
@@ -26,20 +29,23 @@ def render_job(job: dict, folder: str, serial: int, device: str) -> dict:
         seconds[group] = seconds.get(group, 0.0) + time.process_time() - start
 
     if job["export_scenery"]:
-        files["scenery"] = meshes.export_triangles(made.label, (made.clean, made.defected), os.path.join(folder, "scenery.npy"))
-    made.show(defected=True)
-    shoot(made.beauty, "beauty", "beauty")
-    _labels(made, job, shoot, "", whole=True)
-    if shapes or job["twin"] != "none":
-        made.show(defected=False)
+        path = os.path.join(folder, "scenery.npy")
+        files["scenery"] = meshes.export_triangles(made.label, (made.clean, made.defected), path)
     if shapes:
+        made.show(defected=False)
         _labels(made, job, shoot, "_clean", whole=False)
+    made.show(defected=True)
+    _labels(made, job, shoot, "", whole=True)
+    if wanted is not None and not wanted(files):
+        return {"files": files, "seconds": seconds, "skipped": True}
+    shoot(made.beauty, "beauty", "beauty")
+    made.show(defected=False)
     if job["twin"] == "full":
         shoot(made.beauty, "twin_0", "twin")
     elif job["twin"] == "windowed":
         for i, window in enumerate(job["twin_windows"]):
             shoot(made.beauty, f"twin_{i}", "twin", wider(window, job["twin_margin"], size))
-    return {"files": files, "seconds": seconds}
+    return {"files": files, "seconds": seconds, "skipped": False}
 
 
 def wider(window, margin: int, size: tuple[int, int]) -> tuple[int, int, int, int]:

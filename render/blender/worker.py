@@ -1,8 +1,9 @@
-"""The child process: reads one JSON request a line, renders, answers one JSON line.
+"""The child process: reads one JSON request a line, renders, answers in JSON lines.
 
-Request: {"job": path of a RenderJob as JSON, "out": folder, "device": "cpu"}. Answer: {"ok": true, "files": {...},
-"seconds": {...}, "device": "CPU", "blender": "4.5.15"} or {"ok": false, "error": sentence, "trace": text}. Answers go to
-the original standard output; everything Blender prints goes to standard error. Runs as `python -m
+Request: {"job": path of a RenderJob as JSON, "out": folder, "device": "cpu", "confirm": false}. With confirm, the labels
+are answered first as {"labels": files}, and the next line read is "go" or "skip". Last answer: {"ok": true, "files": {...},
+"seconds": {...}, "skipped": false, "device": "CPU", "blender": "4.5.15"} or {"ok": false, "error": sentence, "trace": text}.
+Answers go to the original standard output; everything Blender prints goes to standard error. Runs as `python -m
 render.blender.worker` with the bpy wheel, or inside a Blender executable with `--background --python`.
 """
 
@@ -27,7 +28,12 @@ def main() -> None:
     os.dup2(2, 1)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     used: dict[str, str] = {}
-    for serial, line in enumerate(sys.stdin):
+
+    def confirm(files: dict) -> bool:
+        answers.write(json.dumps({"labels": files}) + "\n")
+        return sys.stdin.readline().strip() == "go"
+
+    while line := sys.stdin.readline():
         request = json.loads(line)
         try:
             wanted = request.get("device", "cpu")
@@ -35,7 +41,7 @@ def main() -> None:
                 used[wanted] = device.choose(wanted)
             with open(request["job"], encoding="utf-8") as stream:
                 job = json.load(stream)
-            answer = frames.render_job(job, request["out"], serial, used[wanted])
+            answer = frames.render_job(job, request["out"], used[wanted], confirm if request["confirm"] else None)
             answer |= {"ok": True, "device": used[wanted], "blender": bpy.app.version_string}
         except Exception as error:  # the boundary of the process: everything is reported to the parent
             answer = {"ok": False, "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
