@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,27 +40,30 @@ def find(mesh: Mesh) -> Features:
 def _coaxial(surfaces: tuple[Surface, ...]) -> list[tuple[int, ...]]:
     """Cylinders of one axis, radius, side and stretch along the axis, together."""
     groups: list[list[int]] = []
+    by_radius: dict[int, list[list[int]]] = {}
     for i, s in enumerate(surfaces):
         if s.shape != "cylindrical":
             continue
-        for group in groups:
-            if _same(surfaces[group[0]], s):
-                group.append(i)
-                break
-        else:
-            groups.append([i])
+        size = round(math.log(s.radius_m) / 0.02)
+        near = [g for k in (size - 1, size, size + 1) for g in by_radius.get(k, ())]
+        group = next((g for g in near if _same(surfaces[g[0]], s)), None)
+        if group is None:
+            group = []
+            groups.append(group)
+            by_radius.setdefault(size, []).append(group)
+        group.append(i)
     return [tuple(g) for g in groups]
 
 
 def _same(a: Surface, b: Surface) -> bool:
+    if a.concave != b.concave or abs(a.radius_m - b.radius_m) >= 1e-2 * a.radius_m:
+        return False
     axis, other = np.array(a.axis), np.array(b.axis)
     between = np.array(b.centre_m) - np.array(a.centre_m)
     along = float(between @ axis)
     tolerance = 1e-2 * a.radius_m
     return (
-        a.concave == b.concave
-        and abs(a.radius_m - b.radius_m) < tolerance
-        and abs(axis @ other) > 0.9998
+        abs(axis @ other) > 0.9998
         and float(np.linalg.norm(between - along * axis)) < tolerance
         and abs(along) < 0.5 * (a.length_m + b.length_m) - 1e-3 * a.radius_m
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -68,9 +67,9 @@ def _inside_out(raw: Raw, faces: np.ndarray, label: np.ndarray, leaky: np.ndarra
         ]
         point = triangles[groups[k][0]].mean(0)
         turn[k] = not any(_encloses(triangles[g], point) for g in others)
-    casters: dict[int, Any] = {}
-    for k in np.flatnonzero(leaky):
-        turn[k] = _sees_nothing(raw, faces, groups[k], casters)
+    open_groups = [int(k) for k in np.flatnonzero(leaky)]
+    if open_groups:
+        turn[open_groups] = _see_nothing(raw, faces, [groups[k] for k in open_groups])
     return turn
 
 
@@ -91,23 +90,33 @@ def _encloses(triangles: np.ndarray, point: np.ndarray) -> bool:
     return bool(abs(np.arctan2(top, bottom).sum()) > np.pi)
 
 
-def _sees_nothing(raw: Raw, faces: np.ndarray, group: np.ndarray, casters: dict[int, Any]) -> bool:
-    """Whether the back sides of an open component see the open clearly more often than its front sides."""
+def _see_nothing(raw: Raw, faces: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """For each open component, whether its back sides see the open clearly more often than its front sides."""
     import trimesh
 
-    triangles = raw.vertices[faces[group]]
+    triangles = raw.vertices[faces]
     cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     area = np.linalg.norm(cross, axis=1)
-    # evenly by area, without chance: the faces at equal steps of the summed area
-    steps = (np.arange(VOTES) + 0.5) / VOTES * area.sum()
-    chosen = np.unique(np.searchsorted(np.cumsum(area), steps).clip(0, len(group) - 1))
-    normal = cross[chosen] / area[chosen, None]
-    weight, centre = area[chosen], triangles[chosen].mean(1)
-    lift = 1e-5 * np.linalg.norm(np.ptp(raw.vertices, axis=0))
-    solid = int(raw.solid[group[0]])
-    if solid not in casters:
-        casters[solid] = trimesh.Trimesh(raw.vertices, faces[raw.solid == solid], process=False).ray
-    caster = casters[solid]
-    front = ~caster.intersects_any(centre + lift * normal, normal)
-    back = ~caster.intersects_any(centre - lift * normal, -normal)
-    return float(weight[back].sum()) > 1.2 * float(weight[front].sum()) + 1e-300
+    most = max(VOTES // 8, min(VOTES, 200_000 // len(groups)))
+    picks = [_evenly(area[g], most) for g in groups]
+    chosen = np.concatenate([g[p] for g, p in zip(groups, picks, strict=True)])
+    owner = np.repeat(np.arange(len(groups)), [len(p) for p in picks])
+    normal, centre = cross[chosen] / area[chosen, None], triangles[chosen].mean(1)
+    lift = 1e-5 * float(np.linalg.norm(np.ptp(raw.vertices, axis=0)))
+    front, back = np.zeros(len(chosen), bool), np.zeros(len(chosen), bool)
+    for solid in np.unique(raw.solid[chosen]).tolist():
+        caster = trimesh.Trimesh(raw.vertices, faces[raw.solid == solid], process=False).ray
+        mine = raw.solid[chosen] == solid
+        start, way = centre[mine], normal[mine]
+        front[mine] = ~caster.intersects_any(start + lift * way, way)
+        back[mine] = ~caster.intersects_any(start - lift * way, -way)
+    seen = [np.bincount(owner, area[chosen] * side, len(groups)) for side in (front, back)]
+    return seen[1] > 1.2 * seen[0]
+
+
+def _evenly(area: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` faces at equal steps of the summed area: evenly spread, without chance."""
+    if len(area) <= count:
+        return np.arange(len(area))
+    steps = (np.arange(count) + 0.5) / count * area.sum()
+    return np.unique(np.searchsorted(np.cumsum(area), steps).clip(0, len(area) - 1))

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.mesh import Mesh
-from parts.topology import Edges, by_appearance, components, edges_of
+from parts.topology import Edges, by_appearance, components, edges_of, sorted_groups
 
 COPLANAR_RAD = np.deg2rad(0.2)
 LOOKS, FAILURES = 20_000, 60
 """Edges of one patch looked at, and grown in vain, before the rest of it counts as curved."""
 LEAST_PLANE = 5e-4
 """A plane inside a curved patch covers at least this part of it."""
+LEAST_FACETS = 4
+"""A cylinder has at least this many: through fewer there is always one."""
 LEAST_ARC_RAD = np.deg2rad(20.0)
 
 
@@ -52,20 +54,38 @@ def _grown(mesh: Mesh) -> np.ndarray:
     bent = np.flatnonzero(inside & ~level)
     length = np.linalg.norm(np.diff(mesh.vertices[edges.ends[bent]], axis=1)[:, 0], axis=1)
     bent = bent[np.argsort(-length, kind="stable")]
-    first = edges.pairs[bent, 0]
+    faces_of = sorted_groups(patch.astype(np.int64))
+    pairs_of = _by_key(patch[field.pairs[:, 0]], field.pairs)
+    local = np.full(len(result), -1)
     next_label = 0
-    for number in np.unique(patch[first]).tolist():
-        faces = np.flatnonzero(patch == number)
-        next_label = _cylinders(field, bent[patch[first] == number], faces, result, next_label)
+    for number, seeds in _by_key(patch[edges.pairs[bent, 0]], bent).items():
+        faces = faces_of[number]
+        if len(faces) < LEAST_FACETS:
+            continue
+        local[faces] = np.arange(len(faces))
+        next_label = _cylinders(field, seeds, faces, pairs_of[number], local, result, next_label)
+        local[faces] = -1
     _planes(field, result, next_label)
     return by_appearance(result)
 
 
-def _cylinders(field: _Field, seeds: np.ndarray, faces: np.ndarray, result: np.ndarray, label: int) -> int:
-    """Label the cylinders of one patch in `result`; the next free label."""
-    local = np.full(len(result), -1)
-    local[faces] = np.arange(len(faces))
-    pairs = field.pairs[local[field.pairs[:, 0]] >= 0]
+def _by_key(keys: np.ndarray, values: np.ndarray) -> dict[int, np.ndarray]:
+    """The rows of `values` with each key, in order."""
+    order = np.argsort(keys, kind="stable")
+    found, start = np.unique(keys[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(values[order], start[1:]), strict=False))
+
+
+def _cylinders(
+    field: _Field,
+    seeds: np.ndarray,
+    faces: np.ndarray,
+    pairs: np.ndarray,
+    local: np.ndarray,
+    result: np.ndarray,
+    label: int,
+) -> int:
+    """Label the cylinders of one patch in `result`; the next free label. local: place of a face in `faces`, or -1."""
     failures = 0
     for edge in seeds[:LOOKS].tolist():
         pair = field.edges.pairs[edge]
@@ -136,19 +156,40 @@ def _around(
     local: np.ndarray,
     taken: np.ndarray,
 ) -> np.ndarray | None:
-    """The free faces on `tube` that hang together with `pair`; None when under four facets or a sliver."""
+    """The free faces on `tube` that hang together with `pair`; None when too few facets or a sliver."""
     on = tube.holds(field.mesh, faces, field.tolerance) & (taken[faces] < 0)
     if not on[local[pair]].all():
         return None
     held = pairs[on[local[pairs[:, 0]]] & on[local[pairs[:, 1]]]]
     piece = components(local[held], len(faces))
     members = faces[on & (piece == piece[local[pair[0]]])]
-    if len(np.unique(field.facet[members])) < 4:
+    if len(np.unique(field.facet[members])) < LEAST_FACETS:
         return None
     radial = (field.mesh.triangles[members].mean(1) - tube.origin) @ tube.frame - tube.centre
     turn = np.sort(np.arctan2(radial[:, 1], radial[:, 0]))
     gaps = np.diff(np.r_[turn, turn[0] + 2 * np.pi])
-    return members if 2 * np.pi - gaps.max() >= LEAST_ARC_RAD else None
+    if 2 * np.pi - gaps.max() < LEAST_ARC_RAD or _is_strip(field, tube, members):
+        return None
+    return members
+
+
+def _is_strip(field: _Field, tube: _Tube, members: np.ndarray) -> bool:
+    """Whether the faces are one strip of a torus or the like: beyond its ends the surface bends on in equal strips."""
+    mesh, inside = field.mesh, np.zeros(len(field.facet), bool)
+    inside[members] = True
+    leaving = inside[field.edges.pairs[:, 0]] != inside[field.edges.pairs[:, 1]]
+    pairs, ends = field.edges.pairs[leaving], field.edges.ends[leaving]
+    beyond = np.where(inside[pairs[:, 0]], pairs[:, 1], pairs[:, 0])
+    run = np.diff(mesh.vertices[ends], axis=1)[:, 0]
+    length = np.linalg.norm(run, axis=1)
+    cross = np.abs(run @ tube.axis) < 0.5 * length
+    smooth = mesh.face["patch"][beyond] == mesh.face["patch"][members[0]]
+    cut = cross & smooth
+    if length[cut].sum() <= 0.5 * length[cross].sum():
+        return False
+    along = np.ptp(mesh.triangles[members].reshape(-1, 3) @ tube.axis)
+    further = np.ptp(mesh.triangles[beyond[cut]] @ tube.axis, axis=1)
+    return bool(along < 3 * np.median(further))
 
 
 def _through(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, float]:
@@ -162,24 +203,31 @@ def _through(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, f
 
 
 def _planes(field: _Field, result: np.ndarray, label: int) -> None:
-    """Label what is left: coplanar facets that are a whole patch or eight times the patch's median, then the rest."""
-    patch, facet = field.mesh.face["patch"].astype(np.int64), field.facet
-    free = result < 0
-    area = np.bincount(facet[free], field.mesh.areas[free], facet.max() + 1)
-    home = np.zeros(facet.max() + 1, np.int64)
-    home[facet] = patch
-    flat = np.zeros(len(area), bool)
-    present = np.flatnonzero(area > 0)
-    for group in np.split(
-        present[np.argsort(home[present], kind="stable")],
-        np.cumsum(np.unique(home[present], return_counts=True)[1])[:-1],
-    ):
-        large = np.maximum(8 * np.median(area[group]), LEAST_PLANE * area[group].sum())
-        flat[group] = (len(group) == 1) | (area[group] > large)
-    level = free & flat[facet]
+    """Label what is left: coplanar facets that are a whole patch or large beside their neighbours, then the rest."""
+    facet, areas = field.facet, field.mesh.areas
+    count = int(facet.max()) + 1
+    area = np.bincount(facet, areas, count)
+    home = np.zeros(count, np.int64)
+    home[facet] = field.mesh.face["patch"]
+    whole = area / np.bincount(home, area)[home]
+    typical = _neighbours_area(facet[field.pairs], area)
+    flat = (whole > 1 - 1e-9) | ((area > 8 * typical) & (whole > LEAST_PLANE))
+    level = (result < 0) & flat[facet]
     result[level] = label + facet[level]
     rest = np.flatnonzero(result < 0)
     local = np.full(len(result), -1)
     local[rest] = np.arange(len(rest))
     held = field.pairs[(local[field.pairs] >= 0).all(1)]
-    result[rest] = label + len(area) + components(local[held], len(rest))
+    result[rest] = label + count + components(local[held], len(rest))
+
+
+def _neighbours_area(pairs: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """(facets,) median area of the facets beside each one; infinite where there are none."""
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    here = np.r_[pairs[:, 0], pairs[:, 1]]
+    size = area[np.r_[pairs[:, 1], pairs[:, 0]]]
+    order = np.lexsort((size, here))
+    found, start, count = np.unique(here[order], return_index=True, return_counts=True)
+    median = np.full(len(area), np.inf)
+    median[found] = size[order][start + count // 2]
+    return median

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import numpy as np
 
 from core.mesh import NORMAL, Mesh
-from parts.segments import segments
+from parts.segments import LEAST_FACETS, segments
 
 PLANE_RAD = np.deg2rad(0.5)
 CYLINDER_RAD = np.deg2rad(2.0)
+FACET_RAD = np.deg2rad(20.0)
+"""How far a facet's normal may stand off the radius at its centroid, on meshes without exact normals."""
 FULL_RAD = np.deg2rad(300.0)
 """A cylinder that covers more than this of its circle is a bore or a boss; less is a fillet, a slot end, a round."""
 
@@ -56,9 +58,10 @@ def _fitted(mesh: Mesh, faces: np.ndarray) -> Surface:
 
 
 def _cylinder(mesh: Mesh, faces: np.ndarray, area: np.ndarray, total: float) -> Surface | None:
-    normals = (
-        mesh.corner[NORMAL][faces] if NORMAL in mesh.corner else np.repeat(mesh.face_normals[faces][:, None], 3, 1)
-    )
+    exact = NORMAL in mesh.corner and "cad_face" in mesh.face and bool((mesh.face["cad_face"][faces] >= 0).all())
+    normals = mesh.corner[NORMAL][faces] if exact else np.repeat(mesh.face_normals[faces][:, None], 3, 1)
+    if not exact and len(np.unique(np.round(normals[:, 0], 3), axis=0)) < LEAST_FACETS:
+        return None
     spread = np.einsum("m,mck,mcl->kl", area, normals, normals)
     values, vectors = np.linalg.eigh(spread)
     axis = vectors[:, 0]
@@ -76,8 +79,10 @@ def _cylinder(mesh: Mesh, faces: np.ndarray, area: np.ndarray, total: float) -> 
     if not np.isfinite(radius) or radius > 20 * size or error > max(2e-3 * radius, 1e-6 * size):
         return None
     out = flat - centre
-    side = np.einsum("ij,ij->i", out, normals.reshape(-1, 3) @ frame) / np.maximum(np.linalg.norm(out, axis=1), 1e-300)
-    if np.abs(side).min() < np.cos(2.5 * CYLINDER_RAD) and np.median(np.abs(side)) < np.cos(CYLINDER_RAD):
+    middle = out if exact else np.repeat(out.reshape(-1, 3, 2).mean(1), 3, axis=0)
+    across = np.maximum(np.linalg.norm(middle, axis=1), 1e-300)
+    side = np.einsum("ij,ij->i", middle, normals.reshape(-1, 3) @ frame) / across
+    if np.median(np.abs(side)) < np.cos(CYLINDER_RAD if exact else FACET_RAD):
         return None
     along = (points - origin) @ axis
     return Surface(
