@@ -1,4 +1,4 @@
-"""What the formats of other tools share: which image is whose, links instead of copies, folders that are whole or absent."""
+"""What the formats of other tools share: which marks count, which images are set aside, links instead of copies."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ class Linker:
             except (OSError, NotImplementedError) as error:
                 if len(self._ways) == 1:
                     raise
-                self.notes.append(
-                    f"{self._ways[0].__doc__} cannot be made here ({error}); {self._ways[1].__doc__} instead"
-                )
+                reason = getattr(error, "strerror", None) or str(error)
+                self.notes.append(f"no {self._ways[0].__doc__} here ({reason}); {self._ways[1].__doc__} instead")
                 del self._ways[0]
 
 

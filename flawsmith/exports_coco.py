@@ -50,7 +50,7 @@ def _image(record: ImageRecord) -> dict[str, Any]:
 def _annotation(
     record: ImageRecord, label: DefectRecord, mask: np.ndarray, category: int, number: int
 ) -> dict[str, Any]:
-    rle = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    rle: Any = coco_mask.encode(np.asfortranarray(mask, np.uint8))
     return {
         "id": number,
         "image_id": record.index,

@@ -14,8 +14,10 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
     """
     following = _edges(np.pad(mask, 1))
     loops: list[np.ndarray] = []
-    while following:
-        loop = np.array(_walk(following))
+    for start in sorted(following):
+        if start not in following:
+            continue
+        loop = np.array(_walk(following, start))
         if _area(loop) > 0:
             loops.append(_corners(loop) - 1)
     return loops
@@ -32,9 +34,11 @@ def _edges(mask: np.ndarray) -> dict[Point, list[Point]]:
     return following
 
 
-def _walk(following: dict[Point, list[Point]]) -> list[Point]:
-    """Take one closed loop of edges out of `following`. Where two ways go on, the left one joins diagonal pixels."""
-    first = next(iter(following))
+def _walk(following: dict[Point, list[Point]], first: Point) -> list[Point]:
+    """Take one closed loop of edges out of `following`. Where two ways go on, the left one joins diagonal pixels.
+
+    first: the least point left, where two ways never meet, because both would come from a lesser point.
+    """
     loop, here, heading = [first], first, (0, 0)
     while True:
         ends = following[here]
@@ -45,7 +49,7 @@ def _walk(following: dict[Point, list[Point]]) -> list[Point]:
             del following[here]
         heading = (end[0] - here[0], end[1] - here[1])
         here = end
-        if here == first and first not in following:
+        if here == first:
             return loop
         loop.append(here)
 
