@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from core.errors import RecipeError
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds.fissures import Fissure, bounds, branching, network, opening
-from defects.procedural.kinds.marks import fine_grid, layers, skin, soot
+from defects.procedural.kinds.marks import fine_grid, layers, require, skin, soot
 from defects.procedural.raster import fractal_noise, smoothstep
 
 OXIDE = (0.018, 0.014, 0.011)
@@ -40,6 +41,15 @@ class Params:
     oxide: float = 0.85
     halo_mm: float = 0.06
 
+    def __post_init__(self) -> None:
+        if self.pattern not in ("branching", "network"):
+            raise RecipeError(f"pattern is '{self.pattern}'", "branching or network", "correct the blueprint")
+        require(
+            self, length_mm=(0.1, 200), width_mm=(0.001, 2), depth_to_width=(0, 3), grain_mm=(0.002, 10),
+            wander_deg=(0, 45), branches=(0, 40), aspect=(0.1, 1), cell_mm=(0.05, 50), openness=(0, 1),
+            width_noise=(0, 1), oxide=(0, 1), halo_mm=(0, 5),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     beside = p.width_mm + max(p.halo_mm, 3 * p.width_mm)
@@ -62,12 +72,12 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     sdf = opening(grid, fissures, reach + 3 * grid.pitch)
     cut = 2 * p.depth_to_width * np.maximum(-sdf, 0)
     u, v = grid.uv
-    inside = smoothstep(0.1 * width, -0.2 * width, sdf)
-    patchy = np.clip(0.6 + 0.6 * fractal_noise(u, v, 8 * halo if halo else width, rng, 2), 0, 1)
+    inside = smoothstep(0.12 * width, -0.1 * width, sdf)
+    patchy = np.clip(0.6 + 0.6 * fractal_noise(u, v, 8 * max(halo, width), rng, 2), 0, 1)
     stain = 0.35 * smoothstep(halo, 0, sdf) ** 2 * patchy if halo else 0.0
     worn = skin(ground, cut, inside, 0.8, whitening=0.0)
     paint = soot(worn, np.maximum(p.oxide * inside, p.oxide * stain), OXIDE, 0.85)
-    return layers(grid, sdf, sdf - halo if halo else sdf, -cut, paint, 1 - inside)
+    return layers(grid, sdf, sdf - halo, -cut, paint, 1 - inside, 0.12 * width)
 
 
 KIND = Kind("crack", "decal", Params, reach_mm, paint)

@@ -6,12 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.errors import RecipeError
 from core.layers import Layers
 from defects.procedural.kind import Ground
 from defects.procedural.raster import Grid, smoothstep
 
-TEXELS = 1_500_000
+TEXELS = 800_000
 UM = 1e-6
+
+
+def require(params: object, **ranges: tuple[float, float]) -> None:
+    """RecipeError unless each named parameter lies in its range (ends included)."""
+    for name, (low, high) in ranges.items():
+        value = getattr(params, name)
+        if not low <= value <= high:
+            raise RecipeError(f"{name} is {value:g}", f"a value from {low:g} to {high:g}", "correct the blueprint")
 
 
 def fine_grid(low: tuple[float, float], high: tuple[float, float], pitch: float) -> Grid:
@@ -42,15 +51,12 @@ class Canvas:
         self.sdf, self.affected = (np.full(grid.shape, far) for _ in range(2))
         self.cut, self.pile = (np.zeros(grid.shape) for _ in range(2))
 
-    def add(
-        self, at: tuple[slice, slice], sdf: np.ndarray, affected: np.ndarray, cut: np.ndarray, pile: np.ndarray
-    ) -> None:
-        """Unite one mark, given on the window `at`. cut >= 0: depth below the surface; pile >= 0: height above it."""
-        for mine, new, pick in (
-            (self.sdf, sdf, np.minimum), (self.affected, affected, np.minimum),
-            (self.cut, cut, np.maximum), (self.pile, pile, np.maximum),
-        ):  # fmt: skip
-            pick(mine[at], new, out=mine[at])
+    def add(self, at: tuple, sdf: np.ndarray, affected: np.ndarray, cut: np.ndarray, pile: np.ndarray) -> None:
+        """Unite one mark, given at the index `at`. cut >= 0: depth below the surface; pile >= 0: height above it."""
+        self.sdf[at] = np.minimum(self.sdf[at], sdf)
+        self.affected[at] = np.minimum(self.affected[at], affected)
+        self.cut[at] = np.maximum(self.cut[at], cut)
+        self.pile[at] = np.maximum(self.pile[at], pile)
 
     @property
     def height(self) -> np.ndarray:
@@ -70,7 +76,7 @@ class Skin:
 
 
 def skin(
-    ground: Ground, cut_m: np.ndarray, worked: np.ndarray, roughness: np.ndarray | float, whitening: float = 0.3
+    ground: Ground, cut_m: np.ndarray, worked: np.ndarray, roughness: np.ndarray | float, whitening: float = 0.35
 ) -> Skin:
     """Optics after a cut of depth `cut_m` where the surface is `worked` (0..1) to `roughness`.
 
@@ -85,10 +91,11 @@ def skin(
     base = below if below is not None else top
     pale = whitening * (top.metallic < 0.5)
     white = np.asarray(top.albedo) * (1 - pale) + 0.85 * pale
+    stress = worked * smoothstep(0.0, 0.8 * float(cut_m.max()), cut_m) if pale and cut_m.any() else np.zeros(shape)
     albedo = white + (np.asarray(base.albedo) - white) * bared[..., None]
     return Skin(
         albedo=albedo,
-        albedo_weight=np.maximum(bared, worked if pale else 0.0),
+        albedo_weight=np.maximum(bared, stress),
         roughness=np.clip(np.broadcast_to(roughness, shape), 0.02, 1.0),
         metallic=top.metallic + (base.metallic - top.metallic) * bared,
         surface_weight=np.maximum(worked, bared),
@@ -112,12 +119,13 @@ def soot(paint: Skin, weight: np.ndarray, albedo: tuple[float, float, float], ro
 
 def layers(
     grid: Grid, sdf: np.ndarray, affected: np.ndarray, height: np.ndarray, paint: Skin, lay_keep: np.ndarray,
-    displacement: np.ndarray | None = None,
+    soft: float = 0.0, displacement: np.ndarray | None = None,
 ) -> Layers:  # fmt: skip
-    """Layers without a film. The affected zone is widened to hold the label where a generator's did not."""
+    """Layers without a film. soft: how far (metres) the skin's soft border reaches beyond the label; the affected zone
+    is widened to hold it."""
     return Layers(
-        pitch_m=grid.pitch, origin_m=grid.origin, sdf_m=sdf, affected_m=np.minimum(affected, sdf), height_m=height,
-        albedo=np.broadcast_to(paint.albedo, (*grid.shape, 3)), albedo_weight=paint.albedo_weight,
+        pitch_m=grid.pitch, origin_m=grid.origin, sdf_m=sdf, affected_m=np.minimum(affected, sdf - soft),
+        height_m=height, albedo=np.broadcast_to(paint.albedo, (*grid.shape, 3)), albedo_weight=paint.albedo_weight,
         roughness=paint.roughness, metallic=paint.metallic, surface_weight=paint.surface_weight,
         lay_keep=np.clip(lay_keep, 0.0, 1.0), film=np.zeros(grid.shape), displacement_m=displacement,
     )  # fmt: skip

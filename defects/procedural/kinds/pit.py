@@ -8,7 +8,7 @@ import numpy as np
 
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.marks import fine_grid, layers
+from defects.procedural.kinds.marks import fine_grid, layers, require
 from defects.procedural.kinds.pores import Pore, hollows
 from defects.procedural.raster import Grid
 
@@ -27,11 +27,18 @@ class Params:
     depth_to_diameter: float = 0.28
     steepness: float = 0.45
     rim_to_depth: float = 0.06
-    irregularity: float = 0.14
-    floor_noise: float = 0.12
+    irregularity: float = 0.2
+    floor_noise: float = 0.2
     roughness: float = 0.65
-    dirt: float = 0.45
+    dirt: float = 0.8
     satellites: int = 1
+
+    def __post_init__(self) -> None:
+        require(
+            self, diameter_mm=(0.01, 30), aspect=(0.2, 1), depth_to_diameter=(0, 1), steepness=(0, 1),
+            rim_to_depth=(0, 0.5), irregularity=(0, 0.6), floor_noise=(0, 1), roughness=(0, 1), dirt=(0, 1),
+            satellites=(0, 30),
+        )  # fmt: skip
 
 
 def _share(satellites: int) -> float:
@@ -58,12 +65,12 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one pit about the chart's origin. Pure."""
     pits = _pits(p, rng)
     half = max(float(np.hypot(*c.centre)) + 1.6 * c.radius * (1 + p.irregularity) for c in pits)
-    grid: Grid = fine_grid((-half, -half), (half, half), min(p.diameter_mm * MM / 40, min(c.radius for c in pits) / 5))
+    grid: Grid = fine_grid((-half, -half), (half, half), min(p.diameter_mm * MM / 80, min(c.radius for c in pits) / 10))
     sdf, affected, height, paint, keep = hollows(
         grid, pits, ground, rng, depth_to_diameter=p.depth_to_diameter, steepness=p.steepness, rim=p.rim_to_depth,
         irregularity=p.irregularity, floor_noise=p.floor_noise, roughness=p.roughness, dirt=p.dirt,
     )  # fmt: skip
-    return layers(grid, sdf, affected, height, paint, keep)
+    return layers(grid, sdf, affected, height, paint, keep, grid.pitch)
 
 
 KIND = Kind("pit", "decal", Params, reach_mm, paint)

@@ -12,7 +12,7 @@ from defects.procedural.kinds.outline import blob
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
 DIRT = (0.03, 0.024, 0.019)
-RIM = 0.5
+RIM = 0.32
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,12 @@ def hollows(
     canvas = Canvas(grid)
     for pore in pores:
         _dig(canvas, pore, rng, depth_to_diameter, steepness, rim, irregularity, floor_noise)
-    inside = smoothstep(0.5 * grid.pitch, -grid.pitch, canvas.sdf)
-    deepest = max(p.radius for p in pores) * 2 * depth_to_diameter * max(pores[0].aspect, 0.3)
+    p = grid.pitch
+    inside = smoothstep(p, -p, canvas.sdf)
     u, v = grid.uv
-    uneven = np.clip(0.7 + 0.5 * fractal_noise(u, v, 12 * grid.pitch, rng, 3), 0, 1)
-    low = smoothstep(0.05 * deepest, 0.6 * deepest, canvas.cut)
-    paint = soot(
-        skin(ground, canvas.cut, inside, roughness, whitening=0.0),
-        dirt * inside * (0.35 + 0.65 * low) * uneven,
-        DIRT,
-        0.8,
-    )
+    uneven = np.clip(0.9 + 0.35 * fractal_noise(u, v, 10 * p, rng, 2), 0, 1)
+    soiled = dirt * smoothstep(p, -2 * p, canvas.sdf) * uneven
+    paint = soot(skin(ground, canvas.cut, inside, roughness, whitening=0.0), soiled, DIRT, 0.85)
     return canvas.sdf, canvas.affected, canvas.pile - canvas.cut, paint, 1 - inside
 
 
@@ -58,12 +53,21 @@ def _dig(
     if found is None:
         return
     at, grid = found
-    sdf, q = blob(grid, a, b, irregularity, rng, wavelength=1.1 * a, centre=pore.centre, angle=pore.angle)
+    sdf, q = blob(
+        grid,
+        a,
+        b,
+        irregularity,
+        rng,
+        wavelength=a * max(1.5 - 1.6 * irregularity, 0.5),
+        centre=pore.centre,
+        angle=pore.angle,
+    )
     depth = 2 * b * depth_to_diameter
     u, v = grid.uv
     bowl = np.maximum(1 - np.minimum(q, 1) ** (2 + 5 * steepness), 0)
     floor = fractal_noise(u, v, 0.6 * b, rng, 3) * floor_noise * smoothstep(0, 0.5, bowl)
     t = np.maximum(q - 1, 0) / RIM
     pile = rim * depth * (t / 0.25) * np.exp(1 - t / 0.25) * smoothstep(1.0, 0.5, t)
-    margin = RIM * b if rim else 0.0
-    canvas.add(at, sdf, sdf - margin, depth * np.maximum(bowl + floor, 0), pile)
+    affected = (q - 1 - RIM) * b if rim else sdf
+    canvas.add(at, sdf, affected, depth * np.maximum(bowl + floor, 0), pile)

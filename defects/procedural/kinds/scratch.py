@@ -8,7 +8,7 @@ import numpy as np
 
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.marks import Canvas, fine_grid, layers, skin
+from defects.procedural.kinds.marks import Canvas, fine_grid, layers, require, skin
 from defects.procedural.kinds.strokes import Stroke, plough
 from defects.procedural.raster import fractal_noise, smoothstep
 
@@ -28,8 +28,8 @@ class Params:
     width_mm: float = 0.16
     depth_to_width: float = 0.17
     bow: float = 0.01
-    start_taper: float = 0.06
-    end_taper: float = 0.25
+    start_taper: float = 0.12
+    end_taper: float = 0.5
     width_noise: float = 0.15
     depth_noise: float = 0.3
     chatter: float = 0.12
@@ -42,6 +42,15 @@ class Params:
     companions: int = 0
     cluster_mm: float = 6.0
     angle_spread_deg: float = 25.0
+
+    def __post_init__(self) -> None:
+        require(
+            self, length_mm=(0.05, 200), width_mm=(0.002, 5), depth_to_width=(0, 1), bow=(-0.4, 0.4),
+            start_taper=(0.01, 0.5), end_taper=(0.01, 1), width_noise=(0, 0.8), depth_noise=(0, 1),
+            chatter=(0, 0.8), chatter_mm=(0.01, 20), rim_to_depth=(0, 1), rim_asymmetry=(-1, 1), roughness=(0, 1),
+            marks_kept=(0, 1), satellites=(0, 20), companions=(0, 60), cluster_mm=(0, 100),
+            angle_spread_deg=(0, 180),
+        )  # fmt: skip
 
 
 def _main(p: Params) -> Stroke:
@@ -107,7 +116,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     rough = p.roughness * (1 + 0.2 * fractal_noise(u, v, 2 * p.width_mm * MM, rng, 2))
     keep = 1 - (1 - p.marks_kept) * np.maximum(inside, ridged)
     return layers(
-        canvas.grid, canvas.sdf, canvas.affected, canvas.height, skin(ground, canvas.cut, inside, rough), keep
+        canvas.grid, canvas.sdf, canvas.affected, canvas.height, skin(ground, canvas.cut, inside, rough), keep, edge
     )
 
 

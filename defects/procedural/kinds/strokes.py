@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from defects.procedural.kinds.marks import Canvas, window
-from defects.procedural.raster import gradient_noise, line_noise, smoothstep
+from defects.procedural.raster import fractal_noise, gradient_noise, line_noise, smoothstep
 
 RIDGE_END = 4.5
 
@@ -18,8 +18,9 @@ class Stroke:
 
     bow: sagitta of the centreline, positive to the left. start, end: lengths of the tapers by `length`.
     rim: ridge height by depth; asymmetry: share of the ridge that moved to the left side (-1..1).
-    width_noise, depth_noise: relative, with wavelengths of eight widths (pressure). chatter: relative depth of
-    stick-slip with wavelength chatter_m. striation: relative depth of the grooves along the furrow.
+    width_noise, depth_noise: relative changes by one pressure, with wavelengths of twelve widths and less. chatter:
+    relative depth of stick-slip with wavelength chatter_m. striation: relative depth of the grooves along the furrow.
+    ragged: fine relative unevenness of each flank by itself.
     """
 
     length: float
@@ -29,7 +30,7 @@ class Stroke:
     angle: float = 0.0
     bow: float = 0.0
     start: float = 0.06
-    end: float = 0.25
+    end: float = 0.45
     rim: float = 0.35
     asymmetry: float = 0.3
     width_noise: float = 0.0
@@ -37,6 +38,7 @@ class Stroke:
     chatter: float = 0.0
     chatter_m: float = 0.22e-3
     striation: float = 0.0
+    ragged: float = 0.0
 
     @property
     def ridge(self) -> float:
@@ -46,7 +48,7 @@ class Stroke:
     @property
     def half_reach(self) -> float:
         """Distance from the centreline to where the ridge ends, metres."""
-        return self.width / 2 * (1 + self.width_noise) * (1 + RIDGE_END * self.ridge)
+        return self.width / 2 * (1 + self.width_noise) * (1 + self.ragged) * (1 + RIDGE_END * self.ridge)
 
     def box(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Bounds (metres) of everything it changes."""
@@ -84,18 +86,28 @@ def plough(canvas: Canvas, stroke: Stroke, rng: np.random.Generator) -> None:
     c, s = np.cos(stroke.angle), np.sin(stroke.angle)
     u, v = u - stroke.centre[0], v - stroke.centre[1]
     along, offset, arc = arc_coordinates(u * c + v * s, v * c - u * s, stroke.length, stroke.bow)
-    half = np.full(np.shape(along), stroke.width / 2)
-    if stroke.width_noise:
-        half *= 1 + stroke.width_noise * np.clip(line_noise(along, 8 * stroke.width, rng, 2), -1, 1)
+    near = (np.abs(offset) < stroke.half_reach) & (np.abs(along) < arc / 2 + stroke.half_reach)
+    rows, columns = np.nonzero(near)
+    along, offset = along[near], offset[near]
+    press = np.zeros(np.shape(along))
+    if stroke.width_noise or stroke.depth_noise:
+        table = np.linspace(-arc / 2, arc / 2, int(4 * arc / stroke.width) + 2)
+        press = np.interp(along, table, np.clip(line_noise(table, 12 * stroke.width, rng, 4), -1, 1))
+    half = stroke.width / 2 * (1 + stroke.width_noise * press)
+    if stroke.ragged:
+        half = half * (1 + stroke.ragged * fractal_noise(along / 2, offset, stroke.width / 2, rng, 3))
     sdf, opening = _zone(along, offset, half, arc, stroke)
     x = offset / np.maximum(half * opening, 1e-3 * stroke.width)
-    deep = stroke.depth * opening * _pressure(along, stroke, rng)
+    deep = (
+        stroke.depth * opening**1.5 * np.maximum(1 + stroke.depth_noise * press + _stick_slip(along, stroke, rng), 0.1)
+    )
     if stroke.striation:
         grooves = gradient_noise(along / 25, offset, stroke.width / 3, rng)
         deep = deep * (1 + stroke.striation * grooves)
     cut = np.where(sdf < 0, np.maximum(1 - x * x, 0) * deep, 0.0)
     affected = sdf - stroke.ridge * RIDGE_END * half * opening
-    canvas.add(at, sdf, affected, cut, _ridge(along, sdf, offset, half, opening, deep, stroke, rng))
+    place = (rows + at[0].start, columns + at[1].start)
+    canvas.add(place, sdf, affected, cut, _ridge(along, sdf, offset, half, opening, deep, stroke, rng))
 
 
 def _zone(
@@ -111,15 +123,13 @@ def _zone(
     return sdf, np.sqrt(np.maximum(1 - into * into, 0.0))
 
 
-def _pressure(along: np.ndarray, stroke: Stroke, rng: np.random.Generator) -> np.ndarray:
-    """Relative depth along the stroke."""
-    value = np.ones(np.shape(along))
-    if stroke.depth_noise:
-        value += stroke.depth_noise * np.clip(line_noise(along, 12 * stroke.width, rng, 3), -1, 1)
-    if stroke.chatter:
-        drift = 0.6 * line_noise(along, 4 * stroke.chatter_m, rng)
-        value += stroke.chatter * np.sin(2 * np.pi * along / stroke.chatter_m + 2 * drift)
-    return np.maximum(value, 0.1)
+def _stick_slip(along: np.ndarray, stroke: Stroke, rng: np.random.Generator) -> np.ndarray:
+    """Relative change of depth by chatter of the point along the stroke."""
+    if not stroke.chatter:
+        return np.zeros(np.shape(along))
+    drift = 1.2 * line_noise(along, 4 * stroke.chatter_m, rng)
+    swell = np.clip(0.7 + 0.6 * line_noise(along, 12 * stroke.chatter_m, rng), 0, 1.3)
+    return stroke.chatter * swell * np.sin(2 * np.pi * along / stroke.chatter_m + drift)
 
 
 def _ridge(
@@ -131,5 +141,6 @@ def _ridge(
     shape = t * np.exp(1 - t) * smoothstep(RIDGE_END, 0.6 * RIDGE_END, t)
     share = 1 + stroke.asymmetry * np.tanh(offset / (0.3 * half))
     if stroke.depth_noise:
-        share = share * np.clip(1 + 1.4 * gradient_noise(along, 3 * offset, 2.5 * stroke.width, rng), 0.1, 1.6)
+        uneven = fractal_noise(along, 2.5 * offset, 2.5 * stroke.width, rng, 2)
+        share = share * np.clip(1 + 1.2 * uneven, 0.1, 1.6)
     return stroke.rim * deep * shape * share
