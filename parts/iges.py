@@ -46,8 +46,17 @@ def read_iges(
     data = kernel.tessellate(path, "iges", tolerance_mm / factor, timeout_s)
     raw = gltf.read_gltf(data, path.name, None, max_faces, cad=True)
     if unit is None:
+        notes += _twice_converted(raw.vertices)
         notes += _reconciled(raw.vertices, stated, path.name)
     return raw, Scale(1e-3 * factor, name, source, tuple(notes))
+
+
+def _twice_converted(vertices_mm: np.ndarray) -> list[str]:
+    """A hint for parts of several metres: converters that take mm for inches write files 25.4 times too large."""
+    extent = np.ptp(vertices_mm, axis=0) * 1e-3
+    if extent.max() <= 2.0:
+        return []
+    return [f"if a converter took mm for inches, the part is {box_mm(extent / 25.4)}: then give unit={1e-3 / 25.4:.7g}"]
 
 
 def _reconciled(vertices_mm: np.ndarray, stated: Globals, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from core.errors import InputError
 
+WORKER = Path(__file__).with_name("kernel_worker.py")
 ANGLE_RAD = 0.2
 """Greatest angle between neighbouring facets of a curved face; small radii would be coarse by the tolerance alone."""
 
@@ -19,10 +20,9 @@ def tessellate(path: Path, kind: Literal["step", "iges"], tolerance: float, time
 
     InputError when the kernel finds no shape, crashes or needs longer than `timeout_s`.
     """
-    worker = Path(__file__).with_name("kernel_worker.py")
     with tempfile.TemporaryDirectory(prefix="flawsmith-") as folder:
         target = Path(folder) / "part.glb"
-        command = [sys.executable, str(worker), kind, str(path.resolve()), str(target), str(tolerance), str(ANGLE_RAD)]
+        command = [sys.executable, str(WORKER), kind, str(path.resolve()), str(target), str(tolerance), str(ANGLE_RAD)]
         try:
             done = subprocess.run(
                 command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False

@@ -1,0 +1,58 @@
+"""Fixtures shared by all tests: real data where it is, the example parts, and small meshes of known shape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parts
+from core.mesh import Mesh
+from core.part import Part
+from tests import shapes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real input data: FLAWSMITH_REAL_DATA, else ../shared/data beside the repository."""
+    folder = Path(os.environ.get("FLAWSMITH_REAL_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set FLAWSMITH_REAL_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def housing() -> Part:
+    """The shipped bearing housing, loaded once."""
+    return parts.load(ROOT / "examples" / "parts" / "bearing_housing.step")
+
+
+@pytest.fixture(scope="session")
+def shaft() -> Part:
+    """The shipped stepped shaft, loaded once."""
+    return parts.load(ROOT / "examples" / "parts" / "stepped_shaft.step")
+
+
+@pytest.fixture(scope="session")
+def box_mesh() -> Callable[..., Mesh]:
+    return shapes.box
+
+
+@pytest.fixture(scope="session")
+def cylinder_mesh() -> Callable[..., Mesh]:
+    return shapes.cylinder
+
+
+@pytest.fixture(scope="session")
+def sphere_mesh() -> Callable[..., Mesh]:
+    return shapes.sphere
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(20240229))
