@@ -84,12 +84,13 @@ class Sensor(FileModel):
     """What turns radiance into numbers: exposure, shot and read noise. All per pixel.
 
     exposure: "metered" scales the frame so that `metered_level` of full scale is reached at the 99th percentile of
-    the part's pixels (meter "frame": of all pixels, for a silhouette before a backlight); "fixed" multiplies radiance by `gain_per_radiance`.
+    the part's pixels (meter "frame": of all pixels, for a silhouette; "highlights": at the 99.9th of the part's, for
+    a dark field); "fixed" multiplies radiance by `gain_per_radiance`.
     full_well_e: electrons at full scale. read_noise_e: rms electrons. bits: of the converter.
     """
 
     exposure: Literal["metered", "fixed"] = "metered"
-    meter: Literal["part", "frame"] = "part"
+    meter: Literal["part", "frame", "highlights"] = "part"
     metered_level: float = 0.7
     gain_per_radiance: float = 1.0
     full_well_e: float = 10_000.0

@@ -7,15 +7,15 @@ import numpy as np
 from core.camera import Sensor
 from core.colour import luminance
 
-METER_PERCENTILE = 99.0
+METER_PERCENTILE = {"part": 99.0, "frame": 99.0, "highlights": 99.9}
 
 
 def exposure(sensor: Sensor, radiance: np.ndarray, part: np.ndarray) -> float:
     """Factor from radiance (h, w, 3) to full scale. Metered on the part's pixels or on the whole frame."""
     if sensor.exposure == "fixed":
         return sensor.gain_per_radiance
-    metered = luminance(radiance)[part] if part.any() and sensor.meter == "part" else luminance(radiance).ravel()
-    level = float(np.percentile(metered, METER_PERCENTILE))
+    metered = luminance(radiance)[part] if part.any() and sensor.meter != "frame" else luminance(radiance).ravel()
+    level = float(np.percentile(metered, METER_PERCENTILE[sensor.meter]))
     return sensor.metered_level / level if level > 1e-9 else 1.0
 
 

@@ -263,9 +263,8 @@ def _lamp_scale(station: Station, points: np.ndarray, aim: _Aim, draw: Draw) -> 
     """The station's size: the next half octave that takes the part, or the field of view."""
     if station.scale_to == "none":
         return 1.0
-    needed = aim.view_m
-    if station.scale_to == "part":
-        needed = 2 * float(np.linalg.norm(points - points.mean(0), axis=1).max())
+    part_m = 2 * float(np.linalg.norm(points - (points.min(0) + points.max(0)) / 2, axis=1).max())
+    needed = {"part": part_m, "view": aim.view_m, "both": max(part_m, aim.view_m)}[station.scale_to]
     scale = 2 ** (np.ceil(2 * np.log2(needed / (station.field_mm * MM)) - 1e-9) / 2)
     draw.note("station.scale", scale)
     return float(scale)

@@ -122,8 +122,8 @@ def _light(
 def _above_support(
     mount: Mount, pose: np.ndarray, lamp: Lamp, size: tuple[float, ...], name: str, draw: Draw
 ) -> np.ndarray:
-    """(4, 4) world_from_light. A lamp about an oblique optical axis would cut into the support plane z = 0: it is turned
-    upright, about the inspected surface, until it clears. Lamps behind the part are let through."""
+    """(4, 4) world_from_light. A lamp about an oblique optical axis may cut into the support plane z = 0: it is
+    turned upright, about the inspected surface, and then raised, until it clears. Lamps behind the part are let be."""
     here = mount.pose @ pose
     rim = _rim(lamp, size)
 
@@ -148,7 +148,9 @@ def _above_support(
         middle = (low + high) / 2
         low, high = (low, middle) if lowest(turned(middle)) >= CLEAR_M else (middle, high)
     draw.note(f"{name}.righted_deg", np.degrees(high * lean))
-    return turned(high)
+    clear = turned(high)
+    clear[2, 3] += max(CLEAR_M - lowest(clear), 0.0)
+    return clear
 
 
 def _rim(lamp: Lamp, size: tuple[float, ...]) -> np.ndarray:

@@ -78,11 +78,12 @@ class Lamp(FileModel):
 class Station(FileModel):
     """Lamps, the light that leaks in from the room, and how the whole scales.
 
-    field_mm: diameter of the part (`scale_to: part`) or field of view (`view`) that the lamps are drawn for. Lamps
-    come in sizes: the station grows or shrinks by half octaves (factors of 1.41) to the next size that takes what is
-    there; `none` keeps the drawn sizes. ambient_radiance: of the room around. balance_k: the camera's white balance.
+    field_mm: diameter of the part (`scale_to: part`) or field of view (`view`; `both`: the larger) that the lamps are
+    drawn for. Lamps come in sizes: the station grows or shrinks by half octaves (factors of 1.41) to the next size
+    that takes what is there; `none` keeps the drawn sizes. ambient_radiance: of the room around. balance_k: the
+    camera's white balance.
     replaces_backdrop: the part lies on a lamp, so no backdrop is drawn. meter: what a metered camera exposes for; a
-    silhouette needs "frame".
+    silhouette needs "frame", a dark field "highlights".
     """
 
     name: str
@@ -90,11 +91,11 @@ class Station(FileModel):
     text: str
     lamps: tuple[Lamp, ...]
     field_mm: float = 100.0
-    scale_to: Literal["part", "view", "none"] = "part"
+    scale_to: Literal["part", "view", "both", "none"] = "part"
     ambient_radiance: Quantity = constant(0.0)
     balance_k: float = 5600.0
     replaces_backdrop: bool = False
-    meter: Literal["part", "frame"] = "part"
+    meter: Literal["part", "frame", "highlights"] = "part"
 
     @model_validator(mode="after")
     def _distinct(self) -> Station:

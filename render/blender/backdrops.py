@@ -99,7 +99,10 @@ def _fixture(backdrop: dict) -> list[bpy.types.Object]:
     nx, ny = (int(np.clip(2 * math.ceil(h / pitch), 2, 14)) for h in (half_x, half_y))
     wide = max(half_x / (nx * pitch / 2), half_y / (ny * pitch / 2), 1.0)  # beyond 14 holes the grid widens
     plate = _holed_plate(nx, ny, pitch * wide, values["hole_m"] / 2 * min(wide, 3.0), thick)
-    things = [mesh_object("fs_plate", plate, coats.ground_steel(backdrop), ROUND)]
+    things = [
+        mesh_object("fs_plate", plate, coats.ground_steel(backdrop, threaded=True), ROUND),
+        mesh_object("fs_plate_side", _skirt(nx, ny, pitch * wide, thick), coats.ground_steel(backdrop), ROUND),
+    ]
     if backdrop["posts"]:
         pins = joined(*(_pin(*post) for post in backdrop["posts"]))
         things.append(mesh_object("fs_pins", pins, coats.pin_steel(backdrop), ROUND))
@@ -119,9 +122,13 @@ def _holed_plate(nx: int, ny: int, pitch: float, hole: float, thick: float) -> S
     centres = [((i + 0.5 - nx / 2) * pitch, (j + 0.5 - ny / 2) * pitch, 0.0) for i in range(nx) for j in range(ny)]
     vertices = (np.asarray(cell[0])[None] + np.array(centres)[:, None]).reshape(-1, 3)
     quads = (cell[1][None] + (np.arange(len(centres)) * len(cell[0]))[:, None, None]).reshape(-1, 4)
+    return vertices, quads
+
+
+def _skirt(nx: int, ny: int, pitch: float, thick: float) -> Shape:
+    """The chamfered sides of the plate."""
     x, y, c = nx * pitch / 2, ny * pitch / 2, min(0.0015, 0.1 * thick)
-    skirt = swept([rounded(x + c, y + c, 0, -thick, 2), rounded(x + c, y + c, 0, -c, 2), rounded(x, y, 0, 0.0, 2)])
-    return joined((vertices, quads), skirt)
+    return swept([rounded(x + c, y + c, 0, -thick, 2), rounded(x + c, y + c, 0, -c, 2), rounded(x, y, 0, 0.0, 2)])
 
 
 def _pin(x: float, y: float, radius: float, height: float) -> Shape:

@@ -21,10 +21,11 @@ def build(name: str, camera: dict, depth_of_field: bool) -> bpy.types.Object:
         data.ortho_scale = camera["width"] / camera["pixels_per_unit"]
     else:
         data.lens = camera["pixels_per_unit"] / camera["width"] * SENSOR_MM
-        if depth_of_field and camera["aperture_m"] > 0:
-            data.dof.use_dof = True
-            data.dof.focus_distance = camera["focus_m"]
-            data.dof.aperture_fstop = data.lens * 1e-3 / camera["aperture_m"]
+    if depth_of_field and camera["aperture_m"] > 0:
+        unit = 1.0 if data.type == "ORTHO" else data.lens * 1e-3  # Cycles takes 1 / fstop metres for orthographic
+        data.dof.use_dof = True
+        data.dof.focus_distance = camera["focus_m"]
+        data.dof.aperture_fstop = unit / camera["aperture_m"]
     thing = bpy.data.objects.new(name, data)
     thing.matrix_world = Matrix(camera["world_from_camera"]) @ FLIP
     return thing

@@ -18,7 +18,7 @@ def paper(backdrop: dict) -> bpy.types.Material:
 
 
 def plastic(backdrop: dict) -> bpy.types.Material:
-    """Moulded polypropylene: spark-eroded grain, shallow ribs across the floor, pale scuffs of what lay there before."""
+    """Moulded polypropylene: spark-eroded grain, shallow ribs in the floor, pale scuffs of what lay there before."""
     coat = _coat("fs_tray", backdrop)
     scuffs = _scuffs(coat)
     pale = [0.55 * c + 0.25 for c in coat.albedo]
@@ -54,19 +54,18 @@ def extrusion(backdrop: dict) -> bpy.types.Material:
     return coat.set(Normal=coat.bump(lines, 2e-6)).material
 
 
-def ground_steel(backdrop: dict) -> bpy.types.Material:
+def ground_steel(backdrop: dict, threaded: bool = False) -> bpy.types.Material:
     """Surface-ground steel: fine lines along x, a film of oil here and there, scratches, thread in the holes."""
     coat = _coat("fs_plate", backdrop, metallic=1.0)
     z = coat.axes()[2]
     lines = coat.noise(0.00025, 2, (160.0, 1.0, 1.0))
     stain = coat.above(coat.noise(0.016, 4), 0.56, 0.8)
-    thread = _wave(coat, z, 0.001)
     deep = coat.above(coat.math("MULTIPLY", z, -1.0), 0.0008, 0.0016)
     tone = coat.math("MULTIPLY", coat.around(coat.noise(0.06, 3), 0.12), coat.math("MULTIPLY_ADD", stain, -0.12, 1.0))
     coat.set(Base_Color=coat.toned(coat.math("MULTIPLY", tone, coat.math("MULTIPLY_ADD", deep, -0.45, 1.0))))
     rough = coat.around(coat.noise(0.012, 3), 0.10, backdrop["roughness"])
     coat.set(Roughness=coat.math("MULTIPLY_ADD", scratches_amount(coat), 0.12, rough))
-    ridges = coat.bump(coat.math("MULTIPLY", thread, deep), 2.5e-4)
+    ridges = coat.bump(coat.math("MULTIPLY", _wave(coat, z, 0.001), deep), 2.5e-4) if threaded else None
     return coat.set(Normal=coat.bump(lines, 4e-6, ridges)).material
 
 

@@ -160,16 +160,17 @@ def _revolved(profile: list[tuple[float, float]]) -> tuple:
 
 
 def _tunnel(light: dict) -> tuple:
-    """The inside of a half cylinder over z = 0 along x, open along its crown."""
+    """The inside of a half cylinder over z = 0 along x, open along its crown. Squarish faces: slivers sample badly."""
     radius, half = light["size_m"][0] / 2, light["size_m"][1] / 2
     gap = math.asin(SLOT)
-    sides = [np.linspace(0.0, math.pi / 2 - gap, 20), np.linspace(math.pi / 2 + gap, math.pi, 20)]
+    xs = np.linspace(-half, half, min(max(2, round(8 * half / radius)), 64) + 1)
     vertices, quads = [], []
-    for angles in sides:
-        for a in angles:
-            vertices += [(x, radius * math.cos(a), radius * math.sin(a)) for x in (-half, half)]
-        start = len(vertices) - 2 * len(angles)
-        quads += [tuple(start + 2 * i + k for k in (0, 1, 3, 2)) for i in range(len(angles) - 1)]
+    for angles in (np.linspace(0.0, math.pi / 2 - gap, 20), np.linspace(math.pi / 2 + gap, math.pi, 20)):
+        start, k = len(vertices), len(xs)
+        vertices += [(x, radius * math.cos(a), radius * math.sin(a)) for a in angles for x in xs]
+        for row in range(len(angles) - 1):
+            at = start + row * k
+            quads += [(at + i, at + i + 1, at + k + i + 1, at + k + i) for i in range(k - 1)]
     return np.array(vertices), quads, np.ones(len(quads))
 
 
