@@ -130,7 +130,7 @@ def _above_support(
     def lowest(matrix: np.ndarray) -> float:
         return float((rim @ matrix[:3, :3].T + matrix[:3, 3])[:, 2].min())
 
-    if lamp.mount == "cell" or lowest(here) >= CLEAR_M or here[2, 3] < mount.pose[2, 3] + mount.planes["base"]:
+    if lamp.mount == "cell" or pose[2, 2] < 0 or lowest(here) >= CLEAR_M:
         return here
     lean = float(np.arccos(np.clip(mount.pose[2, 2], -1, 1)))
     axis = np.cross(mount.pose[:3, 2], [0.0, 0.0, 1.0])
