@@ -1,4 +1,4 @@
-"""Chatter: bands across the lay that a vibrating tool leaves (ISO 4287 waviness; ISO 8785: wave-like marks)."""
+"""Chatter: bands across the lay that a vibrating tool leaves (waviness, ISO 21920)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Params:
     openness: float = 0.75
     width_noise: float = 0.35
     oxide: float = 0.85
-    halo_mm: float = 0.06
+    halo_mm: float = 0.04
 
     def __post_init__(self) -> None:
         if self.pattern not in ("branching", "network"):
@@ -74,7 +74,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     u, v = grid.uv
     inside = smoothstep(0.12 * width, -0.1 * width, sdf)
     patchy = np.clip(0.6 + 0.6 * fractal_noise(u, v, 8 * max(halo, width), rng, 2), 0, 1)
-    stain = 0.35 * smoothstep(halo, 0, sdf) ** 2 * patchy if halo else 0.0
+    stain = 0.2 * smoothstep(halo, 0, sdf) ** 2 * patchy if halo else 0.0
     worn = skin(ground, cut, inside, 0.8, whitening=0.0)
     paint = soot(worn, np.maximum(p.oxide * inside, p.oxide * stain), OXIDE, 0.85)
     return layers(grid, sdf, sdf - halo, -cut, paint, 1 - inside, 0.12 * width)

@@ -1,4 +1,4 @@
-"""Dent: a hollow pressed in without loss of material, with a low lip (ISO 8785: dent)."""
+"""Dent: a hollow pressed in without loss of material, with a low lip (ISO 8785: dent; crater where raised)."""
 
 from __future__ import annotations
 

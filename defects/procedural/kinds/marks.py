@@ -76,7 +76,7 @@ class Skin:
 
 
 def skin(
-    ground: Ground, cut_m: np.ndarray, worked: np.ndarray, roughness: np.ndarray | float, whitening: float = 0.35
+    ground: Ground, cut_m: np.ndarray, worked: np.ndarray, roughness: np.ndarray | float, whitening: float = 0.2
 ) -> Skin:
     """Optics after a cut of depth `cut_m` where the surface is `worked` (0..1) to `roughness`.
 

@@ -1,4 +1,4 @@
-"""Pit: a small crater with a sharp or raised rim, alone or with a few around it (ISO 8785: pit, pitting; crater)."""
+"""Pit: a small crater with a sharp or raised rim, alone or with a few around it (ISO 8785: pitting; crater)."""
 
 from __future__ import annotations
 

@@ -79,14 +79,15 @@ def _strokes(p: Params, a: float, b: float, fine: float, rng: np.random.Generato
     fan = np.deg2rad(p.spread_deg)
     strokes = []
     for _ in range(count):
-        radius, bearing = rng.uniform() ** 0.6, rng.uniform(0, 2 * np.pi)
-        centre = (0.85 * a * radius * np.cos(bearing), 0.92 * b * radius * np.sin(bearing))
+        v = 0.95 * b * rng.uniform(-1, 1)
+        chord = a * np.sqrt(1 - (v / b) ** 2) * (1 - 0.4 * p.edge_noise)
+        length = min(a * float(np.clip(rng.lognormal(-1.1, 0.6), 0.08, 1.3)), 1.8 * chord)
         width = fine * float(np.clip(rng.lognormal(0, 0.4), 0.6, 2.6))
         strokes.append(
             Stroke(
-                length=a * float(np.clip(rng.lognormal(-1.1, 0.6), 0.08, 1.3)), width=width, centre=centre,
+                length=length, width=width, centre=((chord - length / 2) * rng.uniform(-1, 1), v),
                 depth=p.depth_to_width * width * rng.uniform(0.4, 1.3), angle=fan * rng.normal(),
-                bow=p.bow * a * rng.normal(1, 0.4) * 0.5, start=0.35, end=0.6, rim=0.25, depth_noise=0.4,
+                bow=p.bow * length * rng.normal(1, 0.4), start=0.35, end=0.6, rim=0.25, depth_noise=0.4,
             )
         )  # fmt: skip
     return strokes

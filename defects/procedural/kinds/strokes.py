@@ -141,6 +141,7 @@ def _ridge(
     shape = t * np.exp(1 - t) * smoothstep(RIDGE_END, 0.6 * RIDGE_END, t)
     share = 1 + stroke.asymmetry * np.tanh(offset / (0.3 * half))
     if stroke.depth_noise:
-        uneven = fractal_noise(along, 2.5 * offset, 2.5 * stroke.width, rng, 2)
+        length, octaves = (1.0, 4) if stroke.ragged else (2.5, 2)
+        uneven = fractal_noise(along, length * offset, length * stroke.width, rng, octaves)
         share = share * np.clip(1 + 1.2 * uneven, 0.1, 1.6)
     return stroke.rim * deep * shape * share
