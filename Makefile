@@ -1,0 +1,56 @@
+# make demo and make test are each enough on a Debian or Ubuntu with Python 3.11: they make .venv and install into it.
+# BASE_PYTHON=/path/to/python3.11 chooses the interpreter, WORKERS the number of test processes.
+
+BASE_PYTHON ?= $(shell command -v python3.11 || echo python3)
+WORKERS ?= 2
+RECIPE ?= examples/demo.yaml
+DEMO_OUT ?= out/demo
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help demo test lint format bench system clean
+.DEFAULT_GOAL := help
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+demo: $(STAMP) ## a labelled dataset of the example part, with its report, in out/demo
+	@$(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT)
+	@$(BIN)/flawsmith check $(DEMO_OUT)
+	@echo "open $(DEMO_OUT)/report.html"
+
+test: $(STAMP) ## every test that this machine can run
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(STAMP) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## render throughput against bare bpy and BlenderProc
+	$(BIN)/python benchmarks/render_throughput.py
+
+system: ## shared libraries that pip cannot install
+	@$(BASE_PYTHON) tools/check_system.py
+
+$(STAMP): pyproject.toml tools/check_system.py | $(BIN)/python
+	@$(BIN)/python tools/check_system.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(BASE_PYTHON) >/dev/null || { \
+	  echo "$(BASE_PYTHON) is not here: Blender 4.5 needs Python 3.11 (as root: apt-get install -y python3.11 python3.11-venv," \
+	  "or give BASE_PYTHON=/path/to/python3.11)" >&2; exit 2; }
+	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "$(BASE_PYTHON) is not Python 3.11, which Blender 4.5 needs: give BASE_PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(BASE_PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "Python has no ensurepip (as root: apt-get install -y python3.11-venv)" >&2; exit 2; }
+	$(BASE_PYTHON) -m venv .venv || { rm -rf .venv; exit 2; }
+
+clean: ## remove what was made, but not the installation
+	rm -rf out build .pytest_cache .ruff_cache .hypothesis
