@@ -88,10 +88,15 @@ def curve_distance(grid: Grid, points: np.ndarray, band_m: float) -> tuple[np.nd
     return best, side, along
 
 
-def stroke_sdf(grid: Grid, points: np.ndarray, half_width_m: float | np.ndarray) -> np.ndarray:
-    """Signed distance to a round-ended stroke along a polyline; half widths one for all or one a point."""
+def stroke_sdf(
+    grid: Grid, points: np.ndarray, half_width_m: float | np.ndarray, band_m: float | None = None
+) -> np.ndarray:
+    """Signed distance to a round-ended stroke along a polyline; half widths one for all or one a point.
+
+    Right within `band_m` of the polyline (default: four texels about the stroke), held constant beyond.
+    """
     half = np.broadcast_to(np.asarray(half_width_m, float), (len(points),))
-    band = float(half.max()) + 4 * grid.pitch
+    band = max(band_m or 0.0, float(half.max()) + 4 * grid.pitch)
     gap, _, along = curve_distance(grid, points, band)
     stations = np.r_[0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
     return np.minimum(gap, band) - np.interp(along, stations, half)

@@ -54,8 +54,10 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     stain = np.maximum(_halo(p, grid, cover, rng), _runoff(p, grid, cover, rng))
     weight = np.maximum(smoothstep(0.03, 0.22, cover), stain)
     clumps = noise(grid, 0.55 * MM, rng, 4)
-    thickness = np.clip(cover * (0.25 + 0.6 * p.maturity) + 0.38 * clumps * cover, 0.0, 1.0)
-    grain = np.exp(0.22 * noise(grid, 0.14 * MM, rng, 2))[..., None]
+    fields = noise(grid, 2.2 * MM, rng, 2)
+    depth = np.clip(level, 0.0, 1.0)
+    thickness = np.clip(0.75 * depth + 0.85 * (p.maturity - 0.3) + 0.4 * fields + 0.35 * clumps, 0.0, 1.0) * cover
+    grain = np.exp(0.3 * noise(grid, 0.14 * MM, rng, 2))[..., None]
     albedo = ramp(np.array([0.0, 0.5, 1.0]), WHITE if p.form == "white" else RED, thickness) * grain
     solid = smoothstep(0.25, 0.5, cover)
     return compose(
@@ -99,7 +101,7 @@ def _specks(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
         q = np.sqrt(rng.uniform()) if alone else 0.75 + rng.exponential(0.22)
         angle = rng.uniform(0, 2 * np.pi)
         cu, cv = radius * min(q, 1.3) * np.cos(angle), radius * min(q, 1.3) * np.sin(angle) * p.aspect
-        size = p.spot_mm * MM / 2 * float(np.clip(np.exp(rng.normal(0, 0.55)), 0.3, 3.0))
+        size = p.spot_mm * MM / 2 * float(np.clip(np.exp(rng.normal(-0.25, 0.75)), 0.2, 3.0))
         size *= 1.0 if alone or index % 3 else 0.6
         c, r = (int(round((x - o) / grid.pitch)) for x, o in ((cu, grid.u0), (cv, grid.v0)))
         n = int(np.ceil(1.8 * size / grid.pitch)) + 1
