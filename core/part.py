@@ -58,7 +58,7 @@ class Part:
         drop = [n[1:] for n in names if n.startswith("!")]
         result = np.zeros(len(self.mesh.faces), bool) if keep else np.ones(len(self.mesh.faces), bool)
         for pattern, value in [(n, True) for n in keep] + [(n, False) for n in drop]:
-            found = [self.regions[n] for n in self.regions if fnmatch.fnmatchcase(n, pattern)]
+            found = [self.regions[n] for n in self.regions if n == pattern or fnmatch.fnmatchcase(n, pattern)]
             if not found:
                 known = ", ".join(list(self.regions)[:20]) + (" ..." if len(self.regions) > 20 else "")
                 raise InputError(

@@ -62,7 +62,7 @@ def _same(a: Surface, b: Surface) -> bool:
     between = np.array(b.centre_m) - np.array(a.centre_m)
     along = float(between @ axis)
     tolerance = 1e-2 * a.radius_m
-    return (
+    return bool(
         abs(axis @ other) > 0.9998
         and float(np.linalg.norm(between - along * axis)) < tolerance
         and abs(along) < 0.5 * (a.length_m + b.length_m) - 1e-3 * a.radius_m

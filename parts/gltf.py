@@ -132,9 +132,9 @@ def _node_name(box: Container, node: dict[str, Any], above: str) -> str:
 def _matrix(box: Container, node: dict[str, Any]) -> np.ndarray:
     try:
         if "matrix" in node:
-            matrix = np.array(node["matrix"], float).reshape(4, 4).T
+            matrix = _finite(node["matrix"]).reshape(4, 4).T
         else:
-            x, y, z, w = np.array(node.get("rotation", [0, 0, 0, 1]), float)
+            x, y, z, w = _finite(node.get("rotation", [0, 0, 0, 1]))
             turn = np.array(
                 [
                     [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -143,13 +143,19 @@ def _matrix(box: Container, node: dict[str, Any]) -> np.ndarray:
                 ]
             )
             matrix = np.eye(4)
-            matrix[:3, :3] = turn * np.array(node.get("scale", [1, 1, 1]), float).reshape(3)
-            matrix[:3, 3] = np.array(node.get("translation", [0, 0, 0]), float).reshape(3)
+            matrix[:3, :3] = turn @ np.diag(_finite(node.get("scale", [1, 1, 1])).reshape(3))
+            matrix[:3, 3] = _finite(node.get("translation", [0, 0, 0])).reshape(3)
     except (TypeError, ValueError) as error:
         raise box.broken("a node's transform is malformed") from error
-    if not np.isfinite(matrix).all():
-        raise box.broken("a node's transform is not finite")
     return matrix
+
+
+def _finite(value: Any) -> np.ndarray:
+    """Numbers as float64; ValueError when one is NaN or infinite."""
+    array = np.array(value, float)
+    if not np.isfinite(array).all():
+        raise ValueError("not finite")
+    return array
 
 
 def _instance(box: Container, mesh: int, placed: np.ndarray, name: str, out: _Gathered, cad: bool) -> int | None:

@@ -18,11 +18,13 @@ def main(kind: str, source: str, target: str, tolerance: str, angle: str) -> int
     limit = int(0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # cascadio imports trimesh to register a reader that is not needed here, half of the start-up time
+    sys.modules["trimesh"] = None  # type: ignore[assignment]
     import cascadio
 
     data = cascadio.load(
         Path(source).read_bytes(),
-        file_type=kind,
+        file_type=kind,  # type: ignore[arg-type]
         tol_linear=float(tolerance),
         tol_angular=float(angle),
         use_parallel=False,

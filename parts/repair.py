@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.errors import GeometryError
 from parts.orient import oriented
@@ -45,13 +45,12 @@ def repaired(raw: Raw, name: str) -> tuple[Raw, Repairs]:
     diagonal = float(np.linalg.norm(np.ptp(raw.vertices, axis=0))) if len(raw.vertices) else 0.0
     if diagonal == 0.0:
         raise GeometryError(f"{name} has no extent", "triangles with an area", "check the export")
-    total = len(raw.faces)
-    raw = without_slivers(raw, diagonal)
+    raw, degenerate = without_slivers(raw, diagonal)
     for part in WELD:
         closer = _welded_borders(raw, part * diagonal)
         if closer is not None:
-            raw, distance = without_slivers(closer, diagonal), part * diagonal
-    degenerate = total - len(raw.faces)
+            raw, more = without_slivers(closer, diagonal)
+            distance, degenerate = part * diagonal, degenerate + more
     raw, repeated = _without_repeats(raw)
     if not len(raw.faces):
         raise GeometryError(f"{name} has only degenerate faces", "triangles with an area", "check the export")
@@ -125,7 +124,7 @@ def _welded_borders(raw: Raw, distance: float) -> Raw | None:
         return None
     border, owner = np.unique(edges.open.ravel(), return_index=True)
     solid = np.repeat(raw.solid[edges.open_faces], 2)[owner]
-    pairs = cKDTree(raw.vertices[border]).query_pairs(distance, output_type="ndarray")
+    pairs = KDTree(raw.vertices[border]).query_pairs(distance, output_type="ndarray")
     pairs = pairs[solid[pairs[:, 0]] == solid[pairs[:, 1]]]
     if not len(pairs):
         return None

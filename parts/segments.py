@@ -51,7 +51,7 @@ def _grown(mesh: Mesh) -> np.ndarray:
         mesh, edges, edges.pairs[inside], components(edges.pairs[level], len(patch)), 1e-6 * float(np.ptp(mesh.bounds))
     )
     result = np.full(len(patch), -1, np.int64)
-    bent = np.flatnonzero(inside & ~level)
+    bent = np.flatnonzero(inside & edges.agree & (across >= np.sin(COPLANAR_RAD)))
     length = np.linalg.norm(np.diff(mesh.vertices[edges.ends[bent]], axis=1)[:, 0], axis=1)
     bent = bent[np.argsort(-length, kind="stable")]
     faces_of = sorted_groups(patch.astype(np.int64))
