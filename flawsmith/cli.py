@@ -74,11 +74,12 @@ def run(
     allow_outside: Outside = False,
 ) -> None:
     """Make a dataset. The same command goes on where an earlier one stopped."""
-    from flawsmith.pipeline import run as make
     from flawsmith.progress import Bar
     from flawsmith.recipe import Recipe
 
     chosen = Recipe.load(recipe, allow_outside)
+    from flawsmith.pipeline import run as make
+
     folder = out_ or Path("out") / chosen.name
     with Bar(chosen.name, err, quiet or json_) as bar:
         summary = make(chosen, folder, images=images, seed=seed, device=device, progress=bar)
