@@ -73,7 +73,8 @@ def _warnings(size_mm: np.ndarray, raw: Raw, scale: Scale, repairs: Repairs) -> 
     return found
 
 
-def write_report(part: Part, path: Path) -> Path:
+def write_report(part: Part, path: Path | str) -> Path:
     """Write the part's report as JSON; `path` is the file to write."""
+    path = Path(path)
     write_json(path, dict(part.report))
     return path

@@ -11,7 +11,8 @@ import pytest
 import parts
 from core.part import Part
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 MACHINED, CAST, GROUND = "colour:#b4b8bc", "colour:#585b5e", "colour:#d6dade"
 
 
@@ -62,3 +63,14 @@ def test_the_code_makes_the_shipped_files(tmp_path: Path, housing: Part, shaft: 
         for key in ("size_mm", "cad_faces", "colours", "solids", "faces"):
             assert again.report[key] == part.report[key], key
         assert again.report["volume_cm3"] == pytest.approx(part.report["volume_cm3"], rel=1e-6)
+
+
+def test_the_documented_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "parts.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, "docs/parts.md", "exec"), names)
+    assert (tmp_path / "part.json").is_file()
+    assert 0 < names["holes"].sum() < names["machined"].sum()  # type: ignore[attr-defined]
