@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from core.defect import Site
 from core.errors import GeometryError
 from core.mesh import Mesh, barycentric
+from defects.procedural.refine_pool import Pool, split, triangle_distance
 from defects.procedural.sharp import SHARP_RAD, folds
 
 MAX_FACES = 200_000
@@ -38,12 +39,12 @@ def refine_around(
     points, radii, edges = _as_arrays(sites, radii_m, max_edge_m)
     rows = _near(mesh, points, radii)
     density = curvature_density(mesh, rows)
-    pool = _Pool(mesh.vertices[mesh.faces[rows]], mesh.faces[rows], rows, density, mesh.vertices)
+    pool = Pool(mesh.vertices[mesh.faces[rows]], mesh.faces[rows], rows, density, mesh.vertices)
     while True:
         base = _bases(pool, points, radii, edges, max_error)
         if not (base >= 0).any():
             break
-        pool = _split(pool, base)
+        pool = split(pool, base)
         if len(pool.faces) - len(rows) > max_faces:
             raise GeometryError(
                 f"refining around {len(points)} sites makes more than {max_faces} triangles",
@@ -61,17 +62,6 @@ def located(mesh: Mesh, parent: np.ndarray, site: Site) -> Site:
     point = np.broadcast_to(np.asarray(site.point_m, float), (len(rows), 1, 3))
     inside = barycentric(mesh.triangles[rows], point)[:, 0].min(axis=1)
     return replace(site, face=int(rows[inside.argmax()]))
-
-
-@dataclass(frozen=True, eq=False)
-class _Pool:
-    """The faces under work. corners: (w, 3, 3) metres; parent: row of the input mesh; density: 1/m^2."""
-
-    corners: np.ndarray
-    faces: np.ndarray
-    parent: np.ndarray
-    density: np.ndarray
-    vertices: np.ndarray
 
 
 def _as_arrays(
@@ -126,7 +116,7 @@ def curvature_density(mesh: Mesh, rows: np.ndarray) -> np.ndarray:
     return np.divide(gathered.sum(axis=1), share, out=np.zeros(len(rows)), where=share > 0)
 
 
-def _bases(pool: _Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray, max_error: float) -> np.ndarray:
+def _bases(pool: Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray, max_error: float) -> np.ndarray:
     """(w,) the corner at which each face's longest edge starts, where that edge is longer than allowed; -1: keep."""
     length = np.linalg.norm(np.roll(pool.corners, -1, axis=1) - pool.corners, axis=2)
     longest = length.max(axis=1)
@@ -135,7 +125,7 @@ def _bases(pool: _Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray
         low, high = pool.corners.min(axis=1), pool.corners.max(axis=1)
         box = np.flatnonzero(((low <= point + radius) & (high >= point - radius)).all(axis=1))
         gap = triangle_distance(pool.corners[box], point)
-        # second derivative of the logarithmic map is 2/3 K r, a linear face errs by h^2/8 of it; half of that is allowed
+        # second derivative of the logarithmic map is 2/3 K r, a linear face errs by h^2/8 of it; allow half
         reach = np.clip(gap + longest[box], 0.0, radius)
         with np.errstate(divide="ignore"):
             needed = np.sqrt(6 * max_error * radius / (pool.density[box] * reach))
@@ -147,46 +137,7 @@ def _bases(pool: _Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray
     return np.where(over, np.where(nearly, least, np.iinfo(np.int64).max).argmin(axis=1), -1)
 
 
-def _split(pool: _Pool, base: np.ndarray) -> _Pool:
-    """Split the chosen edges at their midpoints in every face that has them."""
-    n, w = len(pool.vertices), len(pool.faces)
-    start, end = pool.faces.astype(np.int64), np.roll(pool.faces, -1, axis=1).astype(np.int64)
-    key = np.minimum(start, end) * n + np.maximum(start, end)
-    chosen = np.unique(key[base >= 0, base[base >= 0]])
-    slot = np.minimum(np.searchsorted(chosen, key), len(chosen) - 1)
-    marked = chosen[slot] == key
-    low, high = np.divmod(chosen, n)
-    vertices = np.concatenate([pool.vertices, 0.5 * (pool.vertices[low] + pool.vertices[high])])
-    middle = np.where(marked, n + slot, -1)
-
-    hit = np.flatnonzero(marked.any(axis=1))
-    length = np.linalg.norm(np.roll(pool.corners[hit], -1, axis=1) - pool.corners[hit], axis=2)
-    first = np.where(marked[hit], length, -1.0).argmax(axis=1)
-    turn = (first[:, None] + np.arange(3)) % 3
-    v, m = np.take_along_axis(pool.faces[hit], turn, 1), np.take_along_axis(middle[hit], turn, 1)
-    (v0, v1, v2), (m01, m12, m20) = v.T, m.T
-    far, near = m12 >= 0, m20 >= 0
-    pieces, owner = [], []
-    for rows, corners in (
-        (~near, (v0, m01, v2)),
-        (near, (v0, m01, m20)),
-        (near, (m20, m01, v2)),
-        (~far, (m01, v1, v2)),
-        (far, (m01, v1, m12)),
-        (far, (m01, m12, v2)),
-    ):
-        pieces.append(np.stack(corners, axis=1)[rows])
-        owner.append(hit[rows])
-    whole = np.ones(w, bool)
-    whole[hit] = False
-    source = np.concatenate([np.flatnonzero(whole), *owner])
-    faces = np.concatenate([pool.faces[whole], *pieces])
-    order = np.argsort(source, kind="stable")
-    faces, source = faces[order], source[order]
-    return _Pool(vertices[faces], faces, pool.parent[source], pool.density[source], vertices)
-
-
-def _assembled(mesh: Mesh, pool: _Pool, rows: np.ndarray) -> tuple[Mesh, np.ndarray]:
+def _assembled(mesh: Mesh, pool: Pool, rows: np.ndarray) -> tuple[Mesh, np.ndarray]:
     pieces = np.bincount(pool.parent, minlength=len(mesh.faces))
     split = pieces[pool.parent] > 1
     if not split.any():
@@ -199,16 +150,3 @@ def _assembled(mesh: Mesh, pool: _Pool, rows: np.ndarray) -> tuple[Mesh, np.ndar
     face = {n: np.concatenate([a[kept], fresh.face[n]]) for n, a in mesh.face.items()}
     result = Mesh(pool.vertices, np.concatenate([mesh.faces[kept], faces]), corner, face)
     return result, np.concatenate([kept, parent])
-
-
-def triangle_distance(triangles: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """Distance from one point (3,) to every triangle (n, 3, 3) -> (n,) metres."""
-    a = triangles - point
-    edge = np.roll(a, -1, axis=1) - a
-    t = np.clip(-(a * edge).sum(2) / np.maximum((edge**2).sum(2), 1e-300), 0.0, 1.0)
-    rim = np.sqrt(((a + t[:, :, None] * edge) ** 2).sum(2)).min(axis=1)
-    normal = np.cross(edge[:, 0], edge[:, 1])
-    size = np.linalg.norm(normal, axis=1)
-    inside = (np.einsum("nck,nk->nc", np.cross(edge, -a), normal) >= 0).all(axis=1) & (size > 0)
-    height = np.abs(np.einsum("nk,nk->n", a[:, 0], normal)) / np.maximum(size, 1e-300)
-    return np.where(inside, height, rim)
