@@ -13,7 +13,7 @@ from defects.procedural.kinds.canvas import compose, noise, rim
 from defects.procedural.kinds.interference import NATIVE_NM, tint
 from defects.procedural.raster import Grid, fractal_noise, line_noise, smoothstep
 
-VISIBLE_NM = 16.0
+VISIBLE_NM = 11.0
 FORMS = ("weld", "burn")
 _SPREAD = 1.9
 
@@ -23,16 +23,16 @@ class Params:
     """form: "weld" (bands along a heated line) or "burn" (streaky patch along the grinding direction, u).
 
     length_mm: of the heated line or patch along u. width_mm: of the tinted band across it, between the two places
-    where straw begins to show. peak_nm: oxide thickness at the hottest place (45 straw, 60 purple, 75 blue, above 95
-    grey and second order). wobble: unevenness of the heat, relative. ripple_mm: pitch of a weld's solidification
+    where straw begins to show. peak_nm: oxide thickness at the hottest place (20 straw, 28 brown, 36 purple, 48
+    blue, 65 pale blue, 90 and above silver and second order). wobble: unevenness of the heat, relative. ripple_mm: pitch of a weld's solidification
     marks in the tint; 0: none. scale: 0..1, dull grey scale where the oxide is thickest.
     """
 
     form: str = "weld"
     length_mm: float = 14.0
     width_mm: float = 7.0
-    peak_nm: float = 85.0
-    wobble: float = 0.25
+    peak_nm: float = 65.0
+    wobble: float = 0.4
     ripple_mm: float = 0.7
     scale: float = 0.4
 
@@ -46,7 +46,7 @@ def lacks(p: Params, material: Material) -> str | None:
 
 
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
-    """The layers of one tinted zone. The label is where the oxide is thicker than 16 nm (first straw). Pure."""
+    """The layers of one tinted zone. The label is where the oxide is thicker than 11 nm (first straw). Pure."""
     KIND.check(p, ground.material)
     half_u, half_v = 0.5 * p.length_mm + 0.75 * p.width_mm, 0.75 * p.width_mm
     grow = (1 + 0.4 * p.wobble) * MM
@@ -54,7 +54,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng)
     surface = ground.material.surface
     albedo = np.clip(np.asarray(surface.albedo) * tint(oxide), 0.0, 1.0)
-    shown = smoothstep(NATIVE_NM, NATIVE_NM + 3.0, oxide)
+    shown = smoothstep(NATIVE_NM, NATIVE_NM + 2.5, oxide)
     thick = p.scale * smoothstep(70.0, 115.0, oxide + 6 * noise(grid, 0.3 * MM, rng, 3))
     dull = np.array([0.16, 0.15, 0.145])
     return compose(
@@ -72,8 +72,10 @@ def _heat(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     """Relative oxide thickness, 1 at the hottest place and 0 at the grid's border."""
     u, v = grid.uv
     half = p.width_mm * MM / 2
-    sway = 0.25 * p.wobble * half * line_noise(u, 1.2 * half, rng, 2)
-    size = 1 + 0.2 * p.wobble * noise(grid, 2.0 * half, rng, 2)
+    sway = 0.3 * p.wobble * half * line_noise(u, 2.4 * half, rng, 2)
+    size = 1 + 0.3 * p.wobble * np.clip(noise(grid, 1.8 * half, rng, 3), -1, 1)
+    fading = rng.choice([-1.0, 1.0]) * u / (p.length_mm * MM / 2 + half)
+    size = size * (1 - 0.5 * p.wobble * smoothstep(-0.2, 1.0, fading))
     if p.form == "burn":
         streak = fractal_noise(0.06 * u, v, 0.35 * MM, rng, 3) + 0.6 * fractal_noise(0.12 * u, v, 0.12 * half, rng, 2)
         ends = np.hypot(u / (p.length_mm * MM / 2 + 0.25 * half), (v - sway) / half) / size
@@ -84,7 +86,7 @@ def _heat(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     if p.ripple_mm > 0:
         bow = np.sqrt(np.maximum(1 - (v / half) ** 2, 0.0)) * 0.5 * half
         phase = 2 * np.pi * (u - bow) / (p.ripple_mm * MM) + 1.5 * noise(grid, 2 * p.ripple_mm * MM, rng)
-        gap = gap * (1 + 0.05 * np.sin(phase))
+        gap = gap * (1 + 0.018 * np.sin(phase))
     return _profile(gap, p)
 
 

@@ -11,7 +11,9 @@ METAL_INDEX = 2.9 + 3.0j
 """Iron in the middle of the visible range (after Johnson and Christy, Physical Review B 9, 1974)."""
 OXIDE_INDEX = 2.4
 NATIVE_NM = 3.0
-_MAX_NM = 160.0
+UNEVEN = 0.16
+"""Standard deviation of the oxide's thickness inside one spot, relative: grains oxidise at their own pace."""
+_MAX_NM = 240.0
 
 _REC709_FROM_XYZ = np.array([
     [3.2406255, -1.5372080, -0.4986286], [-0.9689307, 1.8757561, 0.0415175], [0.0557101, -0.2040211, 1.0569959],
@@ -25,7 +27,7 @@ def reflectance(thickness_nm: np.ndarray, wavelength_nm: np.ndarray = WAVELENGTH
     Optics, 7.6 and 14.4). The oxide absorbs more towards the blue.
     """
     wave = np.asarray(wavelength_nm, float)
-    oxide = OXIDE_INDEX + 1j * np.interp(wave, [400.0, 500.0, 600.0, 700.0], [0.28, 0.14, 0.05, 0.03])
+    oxide = OXIDE_INDEX + 1j * np.interp(wave, [400.0, 500.0, 600.0, 700.0], [0.2, 0.1, 0.05, 0.03])
     first = (1 - oxide) / (1 + oxide)
     second = (oxide - METAL_INDEX) / (oxide + METAL_INDEX)
     turn = np.exp(2j * (2 * np.pi / wave) * oxide * np.asarray(thickness_nm, float)[:, None])
@@ -47,9 +49,11 @@ def matching_functions(wavelength_nm: np.ndarray = WAVELENGTH_NM) -> np.ndarray:
 
 @cache
 def _table() -> tuple[np.ndarray, np.ndarray]:
-    thickness = np.linspace(0.0, _MAX_NM, 321)
+    thickness = np.linspace(0.0, _MAX_NM, 481)
     weights = matching_functions() @ _REC709_FROM_XYZ.T
-    rgb = reflectance(thickness) @ weights / weights.sum(axis=0)
+    exact = reflectance(thickness) @ weights / weights.sum(axis=0)
+    spread = np.exp(-0.5 * ((thickness - thickness[:, None]) / (1.0 + UNEVEN * thickness[:, None])) ** 2)
+    rgb = spread @ exact / spread.sum(axis=1, keepdims=True)
     native = np.array([np.interp(NATIVE_NM, thickness, rgb[:, k]) for k in range(3)])
     return thickness, np.maximum(rgb, 0.0) / native
 

@@ -75,8 +75,8 @@ def _puddle(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     """Signed distance (metres) to the outline of one puddle, drips included."""
     radius = p.diameter_mm * MM / 2
     u, v = warped(grid, 0.8 * radius, 0.06 * p.raggedness * radius, rng)
-    uneven = noise(grid, 1.1 * radius, rng, 2) + 0.25 * noise(grid, 0.3 * radius, rng)
-    level = np.hypot(u, v / p.aspect) / radius - 1 - 0.5 * p.raggedness * np.clip(uneven, -1.2, 1.2)
+    uneven = noise(grid, 1.0 * radius, rng, 2) + 0.3 * noise(grid, 0.35 * radius, rng)
+    level = np.hypot(u, v / p.aspect) / radius - 1 - 0.7 * p.raggedness * np.clip(uneven, -1.2, 1.2)
     sdf = rim(level, grid.pitch)
     for _ in range(p.drips if p.form == "oil" else 0):
         sdf = _melt(sdf, _drip(p, grid, rng), 0.35 * MM)
@@ -107,11 +107,12 @@ def _oil(p: Params, grid: Grid, sdf: np.ndarray, ground: Ground, rng: np.random.
     inner = np.maximum(-sdf, 0.0)
     edge = 0.35 * MM
     body = 1 - np.exp(-inner / edge)
-    swell = 1 + 0.1 * noise(grid, 0.25 * p.diameter_mm * MM, rng, 2)
-    thickness = body * swell + 0.25 * (inner / edge) * np.exp(1 - inner / edge)
+    swell = noise(grid, 0.3 * p.diameter_mm * MM, rng, 3)
+    bead = 0.25 * (inner / edge) * np.exp(1 - inner / edge)
+    thickness = np.maximum(body * (0.8 + 0.45 * swell) + bead, 0.05)
     absorbed = p.strength * thickness[..., None] * OIL_ABSORPTION * np.sqrt(p.film_um / 20)
     edge_weight = smoothstep(grid.pitch, -grid.pitch, sdf)
-    smooth = ndimage.gaussian_filter(p.film_um * UM * np.clip(thickness, 0, 1.6), 0.05 * MM / grid.pitch)
+    smooth = ndimage.gaussian_filter(p.film_um * UM * (body * (1 + 0.06 * swell) + bead), 0.05 * MM / grid.pitch)
     return compose(
         grid,
         sdf,
