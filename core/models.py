@@ -35,7 +35,7 @@ def load(model: type[M], path: Path) -> M:
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> RecipeError:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
     where = ".".join(str(p) for p in first["loc"])
     if first["type"] == "extra_forbidden":
         key, known = str(first["loc"][-1]), _known_keys(model, first["loc"][:-1])

@@ -178,7 +178,8 @@ class DatasetHeader(FileModel):
 
 class DatasetSummary(FileModel):
     """What a run did. made: images of this call; kept: found whole from an earlier one. defects: labels, all images.
-    rejected: tries thrown away by reason, all images. seconds: wall time of this call."""
+    rejected: tries thrown away by reason, all images. notes: what a user should know (links that became copies).
+    seconds: wall time of this call."""
 
     path: str
     images: int
@@ -188,4 +189,5 @@ class DatasetSummary(FileModel):
     verdicts: Mapping[str, int] = {}
     kinds: Mapping[str, int] = {}
     rejected: Mapping[str, int] = {}
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -92,7 +92,9 @@ def run(
         out.print(
             f"[bold]{summary.images} images[/] ({verdicts}; {made}{rate}), {summary.defects} labels", soft_wrap=True
         )
-        out.print(f"{_plain(str(folder / 'report.html'))}", soft_wrap=True)
+        for note in summary.notes:
+            out.print(f"note: {_plain(note)}", soft_wrap=True)
+        out.print(_plain(str(folder / "report.html")), soft_wrap=True)
 
 
 @app.command("import")

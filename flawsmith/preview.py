@@ -29,6 +29,7 @@ def coarse(recipe: Recipe, images: int) -> Recipe:
             "exports": (),
             "views_per_part": 1,
             "min_visibility": 0.0,
+            "min_label_px": 1,
         }
     )
 

@@ -73,14 +73,14 @@ class Resolved:
 def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Resolved:
     """Read every file that the recipe names. RecipeError for an unknown name, a missing file or a wrong content.
 
-    kinds: called with the name of each blueprint's kind, to refuse an unknown one early.
+    kinds: called with the name of each blueprint's kind; KeyError from it means that there is no such kind.
     """
     part_path = recipe.file(recipe.part.path, "part")
     blueprints = tuple(
         WeightedBlueprint(_named(recipe, Blueprint, "blueprints", b.name), b.weight, b.count) for b in recipe.blueprints
     )
-    for entry in blueprints if kinds is not None else ():
-        kinds(entry.blueprint.kind)  # type: ignore[misc]
+    if kinds is not None:
+        _refuse_unknown_kinds(blueprints, kinds)
     if recipe.most_defects > 255:
         raise RecipeError(
             f"up to {recipe.most_defects} defects on one image", "at most 255", "lower defects_per_image or the counts"
@@ -109,6 +109,18 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
         content=content,
         sha256=sha256_json({"recipe": content, "part": sha256_file(part_path)}),
     )
+
+
+def _refuse_unknown_kinds(entries: tuple[WeightedBlueprint, ...], kinds: Callable[[str], object]) -> None:
+    for entry in entries:
+        try:
+            kinds(entry.blueprint.kind)
+        except KeyError as error:
+            raise RecipeError(
+                f"blueprint '{entry.blueprint.name}' has the kind '{entry.blueprint.kind}'",
+                "a kind of defect that is known",
+                "see docs/blueprints.md",
+            ) from error
 
 
 def library_names(folder: str) -> tuple[str, ...]:
