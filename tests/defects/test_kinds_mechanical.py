@@ -147,6 +147,11 @@ def test_ridge_asymmetry_moves_metal_to_one_side() -> None:
     assert left > 4 * right > 0
 
 
+def test_a_defect_too_large_for_its_details_is_refused() -> None:
+    with pytest.raises(RecipeError, match="details"):
+        scratch.paint(scratch.Params(length_mm=150, width_mm=0.01, bow=0.3), BARE, rng())
+
+
 def test_companions_spread_over_the_cluster() -> None:
     one = scratch.paint(replace(scratch.Params(), satellites=0), BARE, rng())
     many = scratch.paint(replace(scratch.Params(), satellites=0, companions=6), BARE, rng())

@@ -11,7 +11,8 @@ from core.layers import Layers
 from defects.procedural.kind import Ground
 from defects.procedural.raster import Grid, smoothstep
 
-TEXELS = 800_000
+TEXELS = 1_200_000
+COARSEST = 4.0
 UM = 1e-6
 
 
@@ -24,9 +25,19 @@ def require(params: object, **ranges: tuple[float, float]) -> None:
 
 
 def fine_grid(low: tuple[float, float], high: tuple[float, float], pitch: float) -> Grid:
-    """A grid over the box (metres) with a row of texel centres on v = 0, coarser where it would pass TEXELS."""
-    area = (high[0] - low[0]) * (high[1] - low[1])
-    grid = Grid.around(low, high, max(pitch, float(np.sqrt(area / TEXELS))))
+    """A grid over the box (metres) with a row of texel centres on v = 0, coarser where it would pass TEXELS.
+
+    RecipeError where that would lose the finest features: coarser than COARSEST times the pitch asked for.
+    """
+    width, height = high[0] - low[0], high[1] - low[1]
+    needed = float(np.sqrt(width * height / TEXELS))
+    if needed > COARSEST * pitch:
+        raise RecipeError(
+            f"a defect of {width * 1e3:.3g} x {height * 1e3:.3g} mm with details of {6 * pitch * 1e3:.2g} mm",
+            f"details of at least {6 * needed / COARSEST * 1e3:.2g} mm at that size",
+            "make it smaller, straighter or coarser",
+        )
+    grid = Grid.around(low, high, max(pitch, needed))
     row = np.round(-grid.v0 / grid.pitch - 0.5)
     return replace(grid, v0=-(row + 0.5) * grid.pitch)
 

@@ -65,7 +65,9 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one pit about the chart's origin. Pure."""
     pits = _pits(p, rng)
     half = max(float(np.hypot(*c.centre)) + 1.6 * c.radius * (1 + p.irregularity) for c in pits)
-    grid: Grid = fine_grid((-half, -half), (half, half), min(p.diameter_mm * MM / 80, min(c.radius for c in pits) / 10))
+    grid: Grid = fine_grid(
+        (-half, -half), (half, half), min(p.diameter_mm * MM / 110, min(c.radius for c in pits) / 10)
+    )
     sdf, affected, height, paint, keep = hollows(
         grid, pits, ground, rng, depth_to_diameter=p.depth_to_diameter, steepness=p.steepness, rim=p.rim_to_depth,
         irregularity=p.irregularity, floor_noise=p.floor_noise, roughness=p.roughness, dirt=p.dirt,

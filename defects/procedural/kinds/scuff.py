@@ -64,11 +64,12 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     streaks = fractal_noise(u / 9, v, 0.22 * b, rng, 4) + 0.6 * fractal_noise(u, v, 0.7 * b, rng, 2)
     level = 1.6 * (p.coverage - 0.5)
     rubbed = smoothstep(-0.45, 0.45, streaks + level + 0.5 * (within - 1)) * within
-    cut = rubs.cut * smoothstep(0.0, -0.06 * b, sdf)
+    press = np.clip(1 + 0.6 * fractal_noise(u / 10, v, 3 * fine, rng, 2), 0.2, 1.6)
+    cut = rubs.cut * press * smoothstep(0.0, -0.06 * b, sdf)
     scored = smoothstep(0, 0.2 * fine * p.depth_to_width, cut)
     worked = np.maximum(0.75 * rubbed, scored)
     rough = p.roughness * (1 + 0.2 * fractal_noise(u / 6, v, 5 * fine, rng, 2))
-    height = rubs.pile * within - cut
+    height = rubs.pile * press * within - cut
     return layers(
         grid, sdf, sdf, height, skin(ground, cut, worked, rough), 1 - (1 - p.marks_kept) * rubbed - 0.3 * scored
     )
@@ -87,7 +88,7 @@ def _strokes(p: Params, a: float, b: float, fine: float, rng: np.random.Generato
             Stroke(
                 length=length, width=width, centre=((chord - length / 2) * rng.uniform(-1, 1), v),
                 depth=p.depth_to_width * width * rng.uniform(0.4, 1.3), angle=fan * rng.normal(),
-                bow=p.bow * length * rng.normal(1, 0.4), start=0.35, end=0.6, rim=0.25, depth_noise=0.4,
+                bow=p.bow * length * rng.normal(1, 0.4), start=0.35, end=0.6, rim=0.25,
             )
         )  # fmt: skip
     return strokes
