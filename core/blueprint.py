@@ -32,8 +32,8 @@ class Facing(FileModel):
 class Placement(FileModel):
     """Where a defect may sit. Everything is a must.
 
-    regions: names as in `Part.select` (wildcards, "!" removes). on: "face" (a chart inside a surface) or "edge" (a sharp
-    convex edge: chips, burrs) or "feature" (a hole or boss: missing feature). edge_distance_mm: from the
+    regions: names as in `Part.select` (wildcards, "!" removes). on: "face" (a chart inside a surface) or "edge" (a
+    sharp convex edge: chips, burrs) or "feature" (a hole or boss: missing feature). edge_distance_mm: from the
     defect's rim to the nearest sharp edge. curvature_radius_mm: of the surface at the site (planes are infinite).
     spacing_mm: free distance to the other defects on this part; overlap: allow them to touch.
     align: direction of the defect's long axis: any, along or across the lay (tool marks), or along an edge.

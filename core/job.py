@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from core.camera import Camera, Matrix
@@ -53,7 +54,7 @@ class Backdrop(FileModel):
     albedo: RGB = (0.5, 0.5, 0.5)
     roughness: float = 0.6
     seed: int = 0
-    values: dict[str, float] = {}
+    values: Mapping[str, float] = {}
     posts: tuple[tuple[float, float, float, float], ...] = ()
 
 
@@ -90,7 +91,7 @@ class RenderJob(FileModel):
     lights: tuple[Light, ...]
     world_radiance: RGB = (0.0, 0.0, 0.0)
     backdrop: Backdrop
-    windows: dict[int, Window] = {}
+    windows: Mapping[int, Window] = {}
     twin: Literal["none", "windowed", "full"] = "windowed"
     twin_windows: tuple[Window, ...] = ()
     twin_margin: int = 32
