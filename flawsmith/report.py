@@ -92,7 +92,7 @@ def _panels(header: DatasetHeader, records: Sequence[ImageRecord], colour: Mappi
             ("Labels by kind and severity", f"{rows}<p class='key'>{key}</p>"),
             ("Size of the labels", histogram([_long_mm(d) for d in labels], "long side in mm")),
             ("Visibility", histogram([d.visibility for d in labels], "contrast to noise")),
-            ("Labels by verdict, images by station", bars + "<br>" + cells),
+            ("Verdicts and stations", bars + "<br>" + cells),
         )
     )
 
@@ -122,13 +122,14 @@ def _shot(dataset: Path, record: ImageRecord, colour: Mapping[str, str]) -> str:
 
 
 def _lineage(record: ImageRecord, colour: Mapping[str, str]) -> str:
-    parts = [_table(_scene(record))]
+    parts = [f"<h3>image</h3>{_table(_scene(record))}"]
     for d in record.defects:
         head = f"{d.id}: {_words(d.kind)}" + ("" if d.area_px else " (not in view)")
         parts.append(f"<h3><i style='background:{colour[d.kind]}'></i>{escape(head)}</h3>{_table(_defect(d))}")
     if record.sampled:
         parts.append(f"<h3>drawn for the scene</h3>{_table(record.sampled)}")
-    return f"<details><summary>lineage</summary>{''.join(parts)}</details>"
+    sections = "".join(f"<section>{p}</section>" for p in parts)
+    return f"<details><summary>lineage</summary><div class='lineage'>{sections}</div></details>"
 
 
 def _scene(record: ImageRecord) -> dict[str, Any]:

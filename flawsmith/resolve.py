@@ -129,12 +129,22 @@ def library_names(folder: str) -> tuple[str, ...]:
 
 
 def _entries(recipe: Recipe, model: type[M], folder: str, entries: tuple[str | dict[str, Any], ...]) -> tuple[M, ...]:
-    return tuple(_named(recipe, model, folder, e) if isinstance(e, str) else _inline(model, folder, e) for e in entries)
+    values = tuple(
+        _named(recipe, model, folder, e) if isinstance(e, str) else _inline(model, folder, e, i)
+        for i, e in enumerate(entries, 1)
+    )
+    names = [v.name for v in values]  # type: ignore[attr-defined]
+    twice = [n for n in names if names.count(n) > 1]
+    if twice:
+        raise RecipeError(
+            f"two entries of {folder[:-1]} have the name '{twice[0]}'", "a name for each", "rename or remove one"
+        )
+    return values
 
 
-def _inline(model: type[M], folder: str, written: dict[str, Any]) -> M:
+def _inline(model: type[M], folder: str, written: dict[str, Any], number: int) -> M:
     """What is written out in a recipe needs no name and no version."""
-    filled = {"name": "inline", "version": 1, "text": ""} | written
+    filled = {"name": f"inline_{number}", "version": 1, "text": ""} | written
     known = {k: v for k, v in filled.items() if k in model.model_fields or k in written}
     return parse(model, known, f"recipe ({folder[:-1]})")
 

@@ -163,6 +163,21 @@ def test_blueprints_are_drawn_by_weight_and_count(tmp_path: Path) -> None:
         assert names == ["dent_soft", "dent_soft", "scratch_hairline"]
 
 
+def test_entries_of_one_list_have_names_of_their_own(tmp_path: Path) -> None:
+    nameless = {k: v for k, v in MATERIAL.items() if k not in ("name", "version", "text")}
+    resolved = resolve(Recipe.load(recipe_file(tmp_path, material=[nameless, nameless])))
+    assert [m.name for m in resolved.materials] == ["inline_1", "inline_2"]
+    with pytest.raises(RecipeError, match="two entries of station have the name 'dome'"):
+        resolve(Recipe.load(recipe_file(tmp_path, station=["dome", "dome"])))
+
+
+def test_a_blueprint_of_no_known_kind_is_refused(tmp_path: Path) -> None:
+    recipe = Recipe.load(recipe_file(tmp_path))
+    with pytest.raises(RecipeError, match="blueprint 'dent_soft' has the kind 'dent'"):
+        resolve(recipe, {"scratch": 1}.__getitem__)
+    resolve(recipe, {"scratch": 1, "dent": 2}.__getitem__)
+
+
 def test_too_many_defects_for_an_id_mask_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="at most 255"):
         resolve(Recipe.load(recipe_file(tmp_path, defects_per_image=300)))
