@@ -2,33 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from core.models import FileModel
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Unsigned = Annotated[float, Field(ge=0.0)]
 RGB = tuple[float, float, float]
 
 
 class Surface(FileModel):
-    """Bulk optics of one layer, linear RGB, as in a metallic-roughness principled model."""
+    """Bulk optics of one layer, linear RGB, as in a metallic-roughness principled model.
+
+    roughness, anisotropy: of what is finer than every layer of the structure. anisotropy: 0 none, towards 1 the
+    highlight is drawn out across the lay. film_weight: a clear dielectric on top (dye-filled oxide, oil, lacquer).
+    """
 
     albedo: RGB
-    metallic: float
-    roughness: float
-    ior: float = 1.5
+    metallic: Share
+    roughness: Share
+    ior: float = Field(1.5, ge=1.0, le=4.0)
     specular: float = 0.5
-    anisotropy: float = 0.0
-    film_weight: float = 0.0
-    film_roughness: float = 0.03
+    anisotropy: Share = 0.0
+    film_weight: Share = 0.0
+    film_roughness: Share = 0.03
+    film_ior: float = Field(1.5, ge=1.0, le=4.0)
 
 
-class Structure(FileModel):
-    """One layer of micro-structure. kind names a node group of render.blender.materials; the values are in mm,
-    um or degrees as their names say (`feed_mm`, `cusp_um`, `grain_mm`)."""
+class Grain(FileModel):
+    """Relief without direction. height_um: rms. size_mm: dominant wavelength of the coarsest octave, each further
+    one half as long and `fall` times as high. form: noise, bumps (packed sand grains, orange peel), dimples (shot).
+    """
 
-    kind: str
-    values: Mapping[str, float | RGB] = {}
+    kind: Literal["grain"]
+    size_mm: Positive
+    height_um: Unsigned
+    octaves: int = Field(1, ge=1, le=6)
+    fall: Share = 0.5
+    form: Literal["noise", "bumps", "dimples"] = "noise"
+
+
+class Pits(FileModel):
+    """Sparse round holes. spacing_mm: between sites of which `cover` hold one. size_mm: greatest diameter."""
+
+    kind: Literal["pits"]
+    spacing_mm: Positive
+    size_mm: Positive
+    depth_um: float
+    cover: Share = 0.3
+    tone: Unsigned = 1.0
+
+
+class Feed(FileModel):
+    """Cusps left by a tool that advances by feed_mm a tooth or a turn: concentric or helical about an axis, arcs of a
+    face mill on planes (arc_radius_mm; 0: straight), in lanes of pass_mm.
+
+    cusp_um: peak to valley. runout: relative scatter of the cusps. teeth: of the cutter; their setting repeats
+    (0: no repeat). recut: strength of the arcs of the trailing edge.
+    """
+
+    kind: Literal["feed"]
+    feed_mm: Positive
+    cusp_um: Unsigned
+    runout: Share = 0.25
+    arc_radius_mm: Unsigned = 0.0
+    pass_mm: Positive = 40.0
+    teeth: int = Field(0, ge=0, le=32)
+    recut: Share = 0.0
+
+
+class Lines(FileModel):
+    """Random lines along the lay (grinding, brushing, tearing). height_um: rms. width_mm: dominant wavelength across
+    the lay of the coarsest octave. length_mm: along it."""
+
+    kind: Literal["lines"]
+    width_mm: Positive
+    length_mm: Positive
+    height_um: Unsigned
+    octaves: int = Field(1, ge=1, le=6)
+    fall: Share = 0.5
+
+
+class Scratches(FileModel):
+    """Sparse fine scratches: along the lay (directions 0) or in so many random directions."""
+
+    kind: Literal["scratches"]
+    width_mm: Positive
+    length_mm: Positive
+    depth_um: Unsigned
+    cover: Share = 0.03
+    directions: int = Field(0, ge=0, le=6)
+
+
+class Mottle(FileModel):
+    """Slow change of roughness and tone, rms relative to the bulk. stretch: this much longer along the lay."""
+
+    kind: Literal["mottle"]
+    size_mm: Positive
+    roughness: Unsigned = 0.0
+    tone: Unsigned = 0.0
+    octaves: int = Field(2, ge=1, le=6)
+    stretch: float = Field(1.0, ge=1.0)
+    tint: RGB | None = None
+    tint_cover: Share = 0.0
+
+
+class Spangle(FileModel):
+    """Crystals of hot-dip zinc: each with its own brightness, gloss and direction of fine dendrites."""
+
+    kind: Literal["spangle"]
+    size_mm: Positive
+    tone: Unsigned
+    roughness: Unsigned
+    dendrite_mm: Positive
+    dendrite_um: Unsigned
+
+
+Structure = Annotated[
+    Grain | Pits | Feed | Lines | Scratches | Mottle | Spangle,
+    Field(discriminator="kind"),
+]
+"""One layer of micro-structure, built by `render.blender.finishes`."""
+
+Lay = Literal["none", "straight", "turned", "milled"]
 
 
 class Material(FileModel):
@@ -43,6 +142,6 @@ class Material(FileModel):
     process: str
     surface: Surface
     substrate: Surface | None = None
-    coat_um: float = 0.0
-    lay: Literal["none", "straight", "turned", "milled"] = "none"
+    coat_um: Unsigned = 0.0
+    lay: Lay = "none"
     structure: tuple[Structure, ...] = ()
