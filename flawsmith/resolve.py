@@ -91,10 +91,10 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
         "camera": _entries(recipe, CameraSpec, "cameras", recipe.camera),
         "backdrop": _entries(recipe, BackdropSpec, "backdrops", recipe.backdrop),
     }
-    content = recipe.model_dump(mode="json", exclude=WITHOUT)
-    content |= {name: [v.model_dump(mode="json") for v in values] for name, values in parts.items()}
+    content = recipe.model_dump(mode="json", exclude=WITHOUT, exclude_none=True)
+    content |= {name: [v.model_dump(mode="json", exclude_none=True) for v in values] for name, values in parts.items()}
     for written, entry in zip(content["blueprints"], blueprints, strict=True):
-        written["name"] = entry.blueprint.model_dump(mode="json")
+        written["name"] = entry.blueprint.model_dump(mode="json", exclude_none=True)
     content["part"]["path"] = part_path.name
     content["outputs"] = list(recipe.recorded_outputs)
     return Resolved(
