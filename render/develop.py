@@ -11,11 +11,12 @@ METER_PERCENTILE = {"part": 99.0, "frame": 99.0, "highlights": 99.9}
 
 
 def exposure(sensor: Sensor, radiance: np.ndarray, part: np.ndarray) -> float:
-    """Factor from radiance (h, w, 3) to full scale. Metered on the part's pixels or on the whole frame."""
+    """Factor from radiance (h, w, 3) to full scale, metered as `Sensor.meter` says. A part out of sight: the frame."""
     if sensor.exposure == "fixed":
         return sensor.gain_per_radiance
-    metered = luminance(radiance)[part] if part.any() and sensor.meter != "frame" else luminance(radiance).ravel()
-    level = float(np.percentile(metered, METER_PERCENTILE[sensor.meter]))
+    light = luminance(radiance)
+    metered = light[part] if sensor.meter != "frame" and part.any() else light.ravel()
+    level = float(np.percentile(metered, HIGHLIGHT_PERCENTILE if sensor.meter == "highlights" else METER_PERCENTILE))
     return sensor.metered_level / level if level > 1e-9 else 1.0
 
 
