@@ -15,7 +15,7 @@ from defects.procedural.raster import Grid, fractal_noise, line_noise, smoothste
 
 VISIBLE_NM = 11.0
 FORMS = ("weld", "burn")
-_SPREAD = 1.9
+_SPREAD = 1.6
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Params:
 
 
 def reach_mm(p: Params) -> float:
-    return float(np.hypot(0.5 * p.length_mm + 0.75 * p.width_mm, 0.75 * p.width_mm)) * (1 + 0.4 * p.wobble) + 0.5
+    return float(np.hypot(0.5 * p.length_mm + 0.85 * p.width_mm, 0.85 * p.width_mm)) * (1 + 0.4 * p.wobble) + 0.5
 
 
 def lacks(p: Params, material: Material) -> str | None:
@@ -48,9 +48,11 @@ def lacks(p: Params, material: Material) -> str | None:
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one tinted zone. The label is where the oxide is thicker than 11 nm (first straw). Pure."""
     KIND.check(p, ground.material)
-    half_u, half_v = 0.5 * p.length_mm + 0.75 * p.width_mm, 0.75 * p.width_mm
+    half_u, half_v = 0.5 * p.length_mm + 0.85 * p.width_mm, 0.85 * p.width_mm
     grow = (1 + 0.4 * p.wobble) * MM
-    grid = Grid.around((-half_u * grow, -half_v * grow), (half_u * grow, half_v * grow), max(0.02, p.width_mm / 260) * MM)
+    grid = Grid.around(
+        (-half_u * grow, -half_v * grow), (half_u * grow, half_v * grow), max(0.02, p.width_mm / 260) * MM
+    )
     oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng)
     surface = ground.material.surface
     albedo = np.clip(np.asarray(surface.albedo) * tint(oxide), 0.0, 1.0)

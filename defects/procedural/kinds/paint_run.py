@@ -47,12 +47,14 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     half_v = 0.5 * p.length_mm + 0.8 * p.curtain_mm + 0.8 * p.bead * p.width_mm
     grid = Grid.around((-half_u * MM, -half_v * MM), (half_u * MM, half_v * MM), max(0.025, half_v / 220) * MM)
     height = np.zeros(grid.shape)
+    places = []
     for index in range(p.runs):
         x = (index - 0.5 * (p.runs - 1)) * p.spacing_mm * MM + rng.normal(0, 0.08 * p.spacing_mm * MM) * (p.runs > 1)
+        places.append(x)
         share = 1.0 if index == p.runs // 2 else rng.uniform(0.45, 0.95)
         height = _swell(height, _run(p, grid, x, share, rng), 0.2 * p.height_um * UM)
     if p.curtain_mm > 0:
-        height = _swell(height, _curtain(p, grid, half_u * MM, rng), 0.2 * p.height_um * UM)
+        height = _swell(height, _curtain(p, grid, half_u * MM, places, rng), 0.2 * p.height_um * UM)
     here = smoothstep(0.1 * VISIBLE_UM * UM, 1.6 * VISIBLE_UM * UM, height)
     surface = ground.material.surface
     coated = ground.material.substrate is not None and surface.metallic < 0.5
@@ -88,14 +90,17 @@ def _run(p: Params, grid: Grid, x: float, share: float, rng: np.random.Generator
     return tall * np.maximum(1 - q * q, 0.0) ** 1.25
 
 
-def _curtain(p: Params, grid: Grid, half_u: float, rng: np.random.Generator) -> np.ndarray:
+def _curtain(p: Params, grid: Grid, half_u: float, places: list[float], rng: np.random.Generator) -> np.ndarray:
     """Height of the sagging band above the runs: soft upwards, with a thick wavy lower edge."""
     u, v = grid.uv
-    low = 0.5 * p.length_mm * MM - 0.15 * p.curtain_mm * MM * (1 + line_noise(u, 0.8 * p.spacing_mm * MM, rng, 2))
-    t = (v - low) / (p.curtain_mm * MM * 0.8)
-    shape = smoothstep(-0.22, 0.12, t) * smoothstep(1.0, 0.1, t)
-    across = smoothstep(1.0, 0.55, np.abs(u) / (half_u * (0.9 + 0.05 * noise(grid, 2 * MM, rng))))
-    return 0.55 * p.height_um * UM * shape * across
+    width = p.width_mm * MM
+    low = 0.5 * p.length_mm * MM - 0.12 * p.curtain_mm * MM * line_noise(u, 0.9 * p.spacing_mm * MM, rng, 2)
+    for x in places:
+        low = low - 0.45 * p.curtain_mm * MM * np.exp(-(((u - x) / (0.9 * width)) ** 2))
+    t = (v - low) / (p.curtain_mm * MM)
+    shape = smoothstep(-0.1, 0.25, t) * smoothstep(1.0, 0.0, t)
+    across = smoothstep(1.0, 0.25, np.abs(u) / (half_u * (0.9 + 0.05 * noise(grid, 2 * MM, rng))))
+    return 0.7 * p.height_um * UM * shape * across
 
 
 def _swell(a: np.ndarray, b: np.ndarray, blend: float) -> np.ndarray:

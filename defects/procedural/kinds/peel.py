@@ -11,7 +11,16 @@ from core.layers import Layers
 from core.material import Material, Surface
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds.canvas import (
-    UM, compose, jagged_polygon, noise, polygon_sdf, ramp, rim, square, stroke_sdf, worm,
+    UM,
+    compose,
+    jagged_polygon,
+    noise,
+    polygon_sdf,
+    ramp,
+    rim,
+    square,
+    stroke_sdf,
+    worm,
 )  # fmt: skip
 from defects.procedural.raster import Grid, smoothstep
 
@@ -70,7 +79,11 @@ def _peel(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     bare = polygon_sdf(grid, jagged_polygon(p.diameter_mm * MM / 2, rng, p.corners, 0.4, 4, p.jagged))
     crack = _cracks(p, grid, bare, rng)
     for _ in range(p.islands):
-        size, far, angle = rng.uniform(0.05, 0.13) * p.diameter_mm * MM, rng.uniform(0, 0.2), rng.uniform(0, 2 * np.pi)
+        size, far, angle = (
+            rng.uniform(0.02, 0.09) * p.diameter_mm * MM,
+            rng.uniform(0.05, 0.32),
+            rng.uniform(0, 2 * np.pi),
+        )
         centre = far * p.diameter_mm * MM * np.array([np.cos(angle), np.sin(angle)])
         bare = np.maximum(bare, -polygon_sdf(grid, centre + jagged_polygon(size, rng, 6, 0.4, 3)))
     label = np.minimum(bare, crack)
@@ -106,8 +119,8 @@ def _cracks(p: Params, grid: Grid, bare: np.ndarray, rng: np.random.Generator) -
         k = int(rng.integers(len(rows)))
         start = np.array([u[rows[k], columns[k]], v[rows[k], columns[k]]])
         heading = np.arctan2(start[1], start[0]) + rng.normal(0, 0.5)
-        path = worm(start, heading, p.crack_mm * MM * rng.uniform(0.35, 1.0), 0.9, rng, 14)
-        path[1:-1] += rng.normal(0, 0.02 * MM, (len(path) - 2, 2))
+        path = worm(start, heading, p.crack_mm * MM * rng.uniform(0.35, 1.0), 0.45, rng, 12)
+        path[1:-1] += rng.normal(0, 0.03 * MM, (len(path) - 2, 2))
         sdf = np.minimum(sdf, stroke_sdf(grid, path, np.linspace(0.03, 0.008, len(path)) * MM, band))
     return sdf
 
@@ -138,9 +151,9 @@ def _bare(
     below = material.substrate
     assert isinstance(below, Surface)
     patches = noise(grid, 1.3 * MM, rng, 4) + 0.25 * smoothstep(-0.8 * MM, 0.0, bare)
-    rusted = smoothstep(0.1, -0.1, 1.1 - 2.1 * p.rust - patches - 0.1) if p.rust > 0 else np.zeros(grid.shape)
+    rusted = smoothstep(0.2, -0.25, 1.1 - 2.1 * p.rust - patches - 0.1) if p.rust > 0 else np.zeros(grid.shape)
     rusted = rusted * (1 - primer)
-    stain = 0.5 * smoothstep(0.7, -0.2, 1.1 - 2.1 * p.rust - patches) * (p.rust > 0)
+    stain = 0.6 * smoothstep(0.8, -0.2, 1.1 - 2.1 * p.rust - patches) * (p.rust > 0)
     brown = ramp(np.array([-0.6, 0.8]), _RUST, noise(grid, 0.3 * MM, rng, 3))
     mottled = np.clip(1 + 0.12 * noise(grid, 0.5 * MM, rng, 3), 0.6, 1.3)[..., None]
     albedo = np.clip(np.asarray(below.albedo) * mottled, 0.0, 1.0)

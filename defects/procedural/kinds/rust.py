@@ -1,4 +1,4 @@
-"""Corrosion: red rust, white rust on zinc, pitting (ISO 8501-1 rust grades; ISO 4628-3 degree of rusting)."""
+"""Corrosion: red rust, white rust on zinc, pitting, filiform (ISO 8501-1 rust grades; ISO 4628-3 degree of rusting)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import numpy as np
 from scipy import ndimage
 
 from core.layers import Layers
+from core.material import Material
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds.canvas import UM, compose, noise, ramp, rim, square, warped
+from defects.procedural.kinds.filiform import threads
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
 RED = np.array([(0.27, 0.095, 0.028), (0.13, 0.04, 0.015), (0.045, 0.018, 0.011)])
 WHITE = np.array([(0.42, 0.43, 0.43), (0.63, 0.64, 0.63), (0.76, 0.77, 0.75)])
 VISIBLE = 0.15
-FORMS = ("patch", "spots", "pitting", "white")
+FORMS = ("patch", "spots", "pitting", "white", "filiform")
 
 
 @dataclass(frozen=True)
 class Params:
     """diameter_mm: of the attacked area (long axis along u); aspect: short by long axis.
 
-    form: "patch" (one area with satellites), "spots" (scattered specks only), "pitting" (specks with deep pits) or
-    "white" (zinc corrosion product). raggedness: how far noise tears the rim. spot_mm: median speck diameter.
-    spots: number of specks. maturity: 0 is a fresh orange bloom, 1 thick dark scale. crust_um: height of the
+    form: "patch" (one area with satellites), "spots" (scattered specks only), "pitting" (specks with deep pits),
+    "white" (zinc corrosion product) or "filiform" (threads under a coat; spots of them, each spot_mm wide).
+    raggedness: how far noise tears the rim. spot_mm: median speck diameter. spots: number of specks. maturity: 0 is a fresh orange bloom, 1 thick dark scale. crust_um: height of the
     scale. pit_depth_um: of the pits. halo_mm: width of the faint stain about the rim. runoff_mm: length over which a
     streak runs down (-v) and fades; 0: none.
     """
@@ -46,8 +48,17 @@ def reach_mm(p: Params) -> float:
     return 0.8 * p.diameter_mm + 3 * p.halo_mm + 3 * p.spot_mm + 2.5 * p.runoff_mm
 
 
+def lacks(p: Params, material: Material) -> str | None:
+    bare = material.substrate is None or material.coat_um <= 0
+    return "a coat over metal for filiform corrosion" if p.form == "filiform" and bare else None
+
+
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one corroded area. The label is where product hides at least 15 % of the ground. Pure."""
+    KIND.check(p, ground.material)
+    if p.form == "filiform":
+        radius, width, lift = p.diameter_mm * MM / 2, p.spot_mm * MM, p.crust_um * UM
+        return threads(radius, p.aspect, p.spots, width, lift, 0.2 + 0.6 * p.maturity, ground, rng)
     grid = square(reach_mm(p) * MM, min(p.spot_mm / 3, 0.2) * MM)
     level = _attack(p, grid, rng)
     cover = smoothstep(-0.05, 0.5, level)
@@ -146,4 +157,4 @@ def _relief(
     return crust - p.pit_depth_um * UM * pits
 
 
-KIND = Kind("rust", "decal", Params, reach_mm, paint)
+KIND = Kind("rust", "decal", Params, reach_mm, paint, lacks)
