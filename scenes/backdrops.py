@@ -106,19 +106,32 @@ def _posts(local: np.ndarray, values: dict[str, float], draw: Draw) -> tuple[tup
     local: (n, 2) hull points, backdrop frame. A pin touches the footprint's convex hull but for the clearance.
     """
     hull = local[ConvexHull(local).vertices]
+    long = _long_side(hull)
     size = float(np.ptp(local, axis=0).max())
     radius = min(values["pin_m"] / 2, 0.12 * size)
     height = float(np.clip(0.6 * values["part_height_m"], radius, 6 * radius))
     stations = ((0.0, -1.0, -0.28), (0.0, -1.0, 0.28), (-1.0, 0.0, 0.0))
     posts = []
     for nx, ny, share in stations:
-        outward, along = np.array([nx, ny]), np.array([-ny, nx])
+        outward = nx * long + ny * np.array([-long[1], long[0]])
+        along = np.array([-outward[1], outward[0]])
         middle = (hull @ along).min() / 2 + (hull @ along).max() / 2
         offset = middle + share * np.ptp(hull @ along)
         reach = _support(hull, outward, along, offset, radius + values["pin_clearance_m"])
         x, y = outward * reach + along * offset
         posts.append((float(x), float(y), radius, height))
     return tuple(posts)
+
+
+def _long_side(hull: np.ndarray) -> np.ndarray:
+    """(2,) unit, along the longer side of the least-area rectangle about a convex polygon, towards +x."""
+    edge = np.roll(hull, -1, axis=0) - hull
+    along = edge / np.maximum(np.linalg.norm(edge, axis=1, keepdims=True), 1e-15)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    sizes = np.stack([np.ptp(hull @ along.T, axis=0), np.ptp(hull @ across.T, axis=0)])
+    best = int(sizes.prod(0).argmin())
+    found = along[best] if sizes[0, best] >= sizes[1, best] else across[best]
+    return found if found[0] > 0 or (found[0] == 0 and found[1] > 0) else -found
 
 
 def _support(hull: np.ndarray, outward: np.ndarray, along: np.ndarray, offset: float, radius: float) -> float:

@@ -15,7 +15,7 @@ from core.job import Backdrop, Light
 from core.material import RGB
 from scenes import backdrops, cameras, lamps, resting
 from scenes.backdrops import BackdropSpec
-from scenes.cameras import CameraSpec, Optics
+from scenes.cameras import CameraSpec, Optics, TelecentricLens
 from scenes.draw import Draw
 from scenes.stations import Station
 from scenes.viewpoints import Hemisphere, LookAtDefect, Turntable, Viewpoint
@@ -170,7 +170,8 @@ def _aimed(target: np.ndarray, axes: np.ndarray, optic: Optics, points: np.ndarr
     if wanted is not None:
         setting = cameras.fit_part((points - target) @ axes, optic, wanted)
     else:
-        setting = draw("camera.magnification", spec.lens.magnification) if optic.telecentric else eye
+        lens = spec.lens
+        setting = draw("camera.magnification", lens.magnification) if isinstance(lens, TelecentricLens) else eye
     return _with_view(target, axes, optic, setting, eye)
 
 

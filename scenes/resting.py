@@ -34,11 +34,13 @@ def hull_of(vertices: np.ndarray) -> ConvexHull:
 
 
 def rotation_to_up(up: np.ndarray) -> np.ndarray:
-    """(3, 3) world_from_part rotation that turns `up` to +z by the shortest way (half turn about x for -z)."""
+    """(3, 3) world_from_part rotation that turns `up` to +z: the shortest way, after half a turn about x if it points
+    down (the shortest way from there is ill-conditioned)."""
     up = np.asarray(up, float) / np.linalg.norm(up)
+    if up[2] < 0:
+        half_turn = np.diag([1.0, -1.0, -1.0])
+        return rotation_to_up(half_turn @ up) @ half_turn
     v, c = np.cross(up, [0.0, 0.0, 1.0]), up[2]
-    if c < -1 + 1e-12:
-        return np.diag([1.0, -1.0, -1.0])
     k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
     return np.eye(3) + k + k @ k / (1 + c)
 

@@ -16,7 +16,7 @@ from mathutils import Matrix
 from . import nodes
 
 GAIN = "fs_gain"
-ROUND = 96  # straight pieces of a full turn
+ROUND = 64  # straight pieces of a full turn
 SLOT = 0.12  # width of a tunnel's camera slot over its diameter
 
 
