@@ -1,197 +1,149 @@
-"""Charts: the exponential map of a surface about a point, in metres, by geodesic polar coordinates.
+"""Charts: the logarithmic map of a surface about a point, in metres, on the faces that a defect needs.
 
-Distance and angle travel over the vertices in order of distance; each is unfolded into the plane of the triangle
-that brings it, about the virtual source that the other two vertices' distances imply. This is the method of Melvaer and
-Reimers, "Geodesic polar coordinates on polygonal meshes", Computer Graphics Forum 31(8), 2012. It is exact on planes
-and on developable ground within one geodesic window; elsewhere its error falls with the square of the edge length,
-which `refine` bounds.
+`chart_patch` unfolds the faces one by one, which is exact on planes, cylinders, cones and every other developable
+surface; where curvature parts them, `chart_fit` makes one continuous map of them. Here: which faces are valid.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from core.defect import Site
+from core.errors import GeometryError
 from core.mesh import Mesh
-from defects.procedural.refine import triangle_distance
+from defects.procedural.chart_fit import corner_means, fit, stretches
+from defects.procedural.chart_overlap import covered_twice
+from defects.procedural.chart_patch import Patch, gap_to_origin, place_faces, triangle_gap
+from defects.procedural.sharp import SHARP_RAD, to_segments
 
-SHARP_RAD = math.radians(30.0)
-STRETCH = (0.6, 1.7)
-"""Principal stretches of a face between surface and chart; beyond, the chart is no use there (cut locus, fold)."""
+MAX_TURN_RAD = float(np.deg2rad(120.0))
+MAX_STRETCH = 1.5
+MARGIN = 1.03
+"""Faces are placed and fitted a little beyond the radius, because the fit moves them."""
+AGREE = 1e-9
+"""Share of the radius up to which placements of one vertex count as equal: rounding."""
+TORN, BENT = 0.35, 0.15
+"""Placements of one vertex that differ by more than TORN of a face's size and BENT of the distance from the site
+belong to two sheets (cut locus, corner of a box). A polyhedron's own curvature stays far below BENT."""
 
 
 @dataclass(frozen=True, eq=False)
 class Unfolding:
     """uv_m: (m, 3, 2) corner coordinates over the mesh's faces, metres, NaN where not valid. valid: (m,) bool.
 
-    reached_m: up to which geodesic distance every face of the connected ground is valid.
+    reached_m: geodesic distance up to which nothing but sharp edges and borders limits the chart (cut locus,
+    stretch, overlap, far side of a thin wall); at most the radius asked for. error_m: estimated greatest position error
+    within the radius. stops_m: (s, 2, 2) chart segments at which the chart ends within the radius, for whatever reason.
     """
 
     uv_m: np.ndarray
     valid: np.ndarray
     reached_m: float
+    error_m: float
+    stops_m: np.ndarray
+
+    @cached_property
+    def clear_m(self) -> float:
+        """Distance along the surface from the site to where the chart ends (inf: not within the radius)."""
+        a, b = self.stops_m[:, 0] @ [1, 1j], self.stops_m[:, 1] @ [1, 1j]
+        return float(gap_to_origin(a, b).min(initial=np.inf))
+
+    def room(self, uv_m: np.ndarray) -> np.ndarray:
+        """(n,) distance in the chart from positions (n, 2) to where it ends (inf: not within the radius)."""
+        gap = np.full(len(uv_m), np.inf)
+        for start, end in self.stops_m:
+            ends = np.broadcast_to(start, uv_m.shape), np.broadcast_to(end, uv_m.shape)
+            gap = np.minimum(gap, to_segments(uv_m, *ends))
+        return gap
 
 
 def unfold(
-    mesh: Mesh, site: Site, radius_m: float, cross_edges: bool = False, sharp_rad: float = SHARP_RAD
+    mesh: Mesh,
+    site: Site,
+    radius_m: float,
+    cross_edges: bool = False,
+    sharp_angle_rad: float = SHARP_RAD,
+    max_turn_rad: float = MAX_TURN_RAD,
 ) -> Unfolding:
-    """The chart about `site` (a point inside face `site.face` of this mesh) out to `radius_m`; u runs along
-    `site.direction`, v to its left seen from outside."""
-    point = np.asarray(site.point_m, float)
-    faces = _ground(mesh, site.face, point, radius_m, None if cross_edges else sharp_rad)
-    used, local = np.unique(mesh.faces[faces], return_inverse=True)
-    triangles = local.reshape(-1, 3)
-    polar = _polar(mesh.vertices[used], triangles, int(np.flatnonzero(faces == site.face)[0]), point, site)
-    uv = polar[triangles]
-    good = _faithful(uv, mesh.triangles[faces])
-    nearest = _origin_distance(uv)
-    good &= nearest < radius_m
-    good = _connected(mesh, faces, good, site.face, None if cross_edges else sharp_rad)
-    bad = ~good & (nearest < radius_m)
-    result = np.full((len(mesh.faces), 3, 2), np.nan)
-    result[faces[good]] = uv[good]
-    valid = np.zeros(len(mesh.faces), bool)
-    valid[faces[good]] = True
-    return Unfolding(result, valid, float(nearest[bad].min()) if bad.any() else radius_m)
+    """The chart about `site` (a point in face `site.face` of this mesh) over the faces that overlap `radius_m`.
 
-
-def _ground(mesh: Mesh, start: int, point: np.ndarray, radius: float, sharp: float | None) -> np.ndarray:
-    """Faces reached from `start` over edges that are not sharp, within `radius` of the point. Sorted indices."""
-    near = np.flatnonzero(triangle_distance(mesh.triangles, point) < radius * 1.05)
-    near = np.union1d(near, [start])
-    allowed = np.zeros(len(mesh.faces), bool)
-    allowed[near] = True
-    reached = np.zeros(len(mesh.faces), bool)
-    reached[start] = True
-    front = np.array([start])
-    while len(front):
-        other = mesh.neighbours[front]
-        ok = (other >= 0) & allowed[other] & ~reached[other]
-        if sharp is not None:
-            turn = np.einsum("fk,fjk->fj", mesh.face_normals[front], mesh.face_normals[other])
-            ok &= turn > math.cos(sharp)
-        front = np.unique(other[ok])
-        reached[front] = True
-    return np.flatnonzero(reached)
-
-
-def _polar(vertices, triangles, start: int, point, site: Site) -> np.ndarray:
-    """(n, 2) chart position of every vertex; NaN where not reached."""
-    u_axis = np.asarray(site.direction, float)
-    a, b, c = vertices[triangles[start]]
-    normal = np.cross(b - a, c - a)
-    normal /= np.linalg.norm(normal)
-    u_axis = u_axis - (u_axis @ normal) * normal
-    u_axis /= np.linalg.norm(u_axis)
-    v_axis = np.cross(normal, u_axis)
-    around: list[list[tuple[int, int]]] = [[] for _ in vertices]
-    for i, j, k in triangles.tolist():
-        around[i].append((j, k))
-        around[j].append((k, i))
-        around[k].append((i, j))
-    xyz = [tuple(p) for p in vertices.tolist()]
-    distance = [math.inf] * len(xyz)
-    angle = [0.0] * len(xyz)
-    heap: list[tuple[float, int]] = []
-    for i in triangles[start].tolist():
-        d = vertices[i] - point
-        x, y = float(d @ u_axis), float(d @ v_axis)
-        distance[i], angle[i] = math.hypot(x, y), math.atan2(y, x)
-        heapq.heappush(heap, (distance[i], i))
-    while heap:
-        d, i = heapq.heappop(heap)
-        if d > distance[i]:
-            continue
-        # Label-correcting: in obtuse triangles a better value may arrive after a vertex was first taken.
-        for j, k in around[i]:
-            for other, tip, hand in ((j, k, 1.0), (k, j, -1.0)):
-                if math.isfinite(distance[other]):
-                    found = _unfolded(
-                        xyz[i], xyz[other], xyz[tip], d, distance[other], angle[i], angle[other], hand
-                    )
-                else:
-                    found = d + math.dist(xyz[i], xyz[tip]), angle[i]
-                if found[0] < distance[tip] * (1 - 1e-9):
-                    distance[tip], angle[tip] = found
-                    heapq.heappush(heap, (found[0], tip))
-    r, t = np.array(distance), np.array(angle)
-    r[~np.isfinite(r)] = np.nan
-    return np.stack([r * np.cos(t), r * np.sin(t)], axis=1)
-
-
-def _unfolded(pj, pk, pi, uj: float, uk: float, tj: float, tk: float, hand: float) -> tuple[float, float]:
-    """Distance and angle of vertex i across the edge jk, whose ends have distances uj, uk and angles tj, tk.
-
-    hand: 1 when j, k, i run counter-clockwise, else -1; it tells a half turn to the left from one to the right.
+    u runs along `site.direction`, v to its left seen from outside. The chart stops at borders and, unless
+    `cross_edges`, at edges with a dihedral angle above `sharp_angle_rad`; before the cut locus; and where the
+    normal has turned from the site's by more than `max_turn_rad`, so that it never covers both sides of a thin wall.
+    GeometryError when the site is not on the mesh.
     """
-    ex, ey, ez = pk[0] - pj[0], pk[1] - pj[1], pk[2] - pj[2]
-    ix, iy, iz = pi[0] - pj[0], pi[1] - pj[1], pi[2] - pj[2]
-    length = math.sqrt(ex * ex + ey * ey + ez * ez)
-    if length == 0.0:
-        return uj + math.sqrt(ix * ix + iy * iy + iz * iz), tj
-    px = (ex * ix + ey * iy + ez * iz) / length
-    reach = ix * ix + iy * iy + iz * iz
-    py = math.sqrt(max(reach - px * px, 0.0))
-    sx = (uj * uj - uk * uk + length * length) / (2 * length)
-    sy = -math.sqrt(max(uj * uj - sx * sx, 0.0))
-    if py - sy > 0:
-        cross = sx + (px - sx) * (-sy) / (py - sy)
-        if -1e-9 * length <= cross <= length * (1 + 1e-9):
-            to_j = math.atan2(-sy, -sx)
-            whole = math.remainder(math.atan2(-sy, length - sx) - to_j, 2 * math.pi)
-            part = math.remainder(math.atan2(py - sy, px - sx) - to_j, 2 * math.pi)
-            turn = hand * whole + math.remainder(tk - tj - hand * whole, 2 * math.pi)
-            share = part / whole if abs(whole) > 1e-15 else 0.0
-            return math.hypot(px - sx, py - sy), tj + share * turn
-    by_j, by_k = uj + math.sqrt(reach), uk + math.hypot(px - length, py)
-    return (by_j, tj) if by_j < by_k else (by_k, tk)
+    if not (np.isfinite(radius_m) and radius_m > 0):
+        raise GeometryError(f"a chart of radius {radius_m} m", "a positive length", "correct the defect's reach")
+    wide = radius_m * MARGIN
+    patch = Patch.around(mesh, site, wide, None if cross_edges else sharp_angle_rad)
+    placed = place_faces(patch, site, wide, max_turn_rad)
+    overlap = placed.reached & (triangle_gap(placed.place) < wide)
+    good, z, error = _one_map(patch, placed.place, overlap, radius_m)
+    uv = z[patch.faces]
+    twice = covered_twice(patch, uv, good, placed.detour, radius_m)
+    if twice.any():
+        good = _joined(patch, good & ~twice)
+    return _result(mesh, patch, uv, good, placed.reached & ~overlap, radius_m, error)
 
 
-def _origin_distance(uv: np.ndarray) -> np.ndarray:
-    """(f,) distance of every chart triangle from the site; inf where a corner was not reached."""
-    known = np.isfinite(uv).all(axis=(1, 2))
-    flat = np.concatenate([uv[known], np.zeros((int(known.sum()), 3, 1))], axis=2)
-    result = np.full(len(uv), np.inf)
-    result[known] = triangle_distance(flat, np.zeros(3))
-    return result
+def _one_map(patch: Patch, place: np.ndarray, good: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Faces (k,) that one continuous map covers, its vertex positions (n,) complex, and its estimated error."""
+    n = int(patch.faces.max()) + 1
+    means = corner_means(patch.faces[good], place[good], n)
+    if means.stray.max() <= AGREE * radius:
+        return good, means.z, float(means.stray.max())
+    square = 2 * np.abs((np.conj(place[:, 1] - place[:, 0]) * (place[:, 2] - place[:, 0])).imag)
+    allowed = np.maximum(TORN * np.sqrt(square), BENT * np.abs(place.mean(axis=1)))
+    torn = (means.stray[patch.faces] > allowed[:, None]).any(axis=1)
+    torn[patch.start] = False
+    good = _joined(patch, good & ~torn)
+    error = 0.0
+    for _ in range(3):
+        start = int(np.count_nonzero(good[: patch.start]))
+        z, error = fit(patch.faces[good], place[good], start, n, radius)
+        least, most = stretches(z[patch.faces], place)
+        fair = (least > 1 / MAX_STRETCH) & (most < MAX_STRETCH)
+        fair[patch.start] = True
+        if fair[good].all():
+            return good, z, error
+        good = _joined(patch, good & fair)
+    return good, z, error
 
 
-def _faithful(uv: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Faces that the chart keeps upright and not over-stretched (singular values of the map within STRETCH)."""
-    e1, e2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    a, b, c = (e1 * e1).sum(1), (e1 * e2).sum(1), (e2 * e2).sum(1)
-    f1, f2 = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    upright = f1[:, 0] * f2[:, 1] - f1[:, 1] * f2[:, 0] > 0
-    la = np.sqrt(np.maximum(a, 1e-300))
-    y = np.sqrt(np.maximum(c - b * b / np.maximum(a, 1e-300), 1e-300))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        j1 = f1 / la[:, None]
-        j2 = (f2 - (b / la)[:, None] * j1) / y[:, None]
-        p, q, r = (j1 * j1).sum(1), (j1 * j2).sum(1), (j2 * j2).sum(1)
-        half, gap = (p + r) / 2, np.sqrt(np.maximum(((p - r) / 2) ** 2 + q * q, 0))
-        least, most = np.sqrt(np.maximum(half - gap, 0)), np.sqrt(half + gap)
-        return upright & np.isfinite(most) & (least > STRETCH[0]) & (most < STRETCH[1])
+def _joined(patch: Patch, good: np.ndarray) -> np.ndarray:
+    """The good faces that hang together with the site's."""
+    half = np.flatnonzero(patch.twin >= 0)
+    a, b = half // 3, patch.twin[half] // 3
+    both = good[a] & good[b]
+    k = len(good)
+    graph = coo_matrix((np.ones(int(both.sum()), np.int8), (a[both], b[both])), (k, k))
+    label = connected_components(graph, directed=False)[1]
+    return good & (label == label[patch.start])
 
 
-def _connected(mesh: Mesh, faces: np.ndarray, good: np.ndarray, start: int, sharp: float | None) -> np.ndarray:
-    """The good faces that hang together with the start face."""
-    keep = np.zeros(len(mesh.faces), bool)
-    keep[faces[good]] = True
-    reached = np.zeros(len(mesh.faces), bool)
-    if not keep[start]:
-        return np.zeros(len(faces), bool)
-    reached[start] = True
-    front = np.array([start])
-    while len(front):
-        other = mesh.neighbours[front]
-        ok = (other >= 0) & keep[other] & ~reached[other]
-        if sharp is not None:
-            turn = np.einsum("fk,fjk->fj", mesh.face_normals[front], mesh.face_normals[other])
-            ok &= turn > math.cos(sharp)
-        front = np.unique(other[ok])
-        reached[front] = True
-    return reached[faces]
+def _result(
+    mesh: Mesh, patch: Patch, z: np.ndarray, good: np.ndarray, beyond: np.ndarray, radius: float, error: float
+) -> Unfolding:
+    """Corner values on the mesh, and the segments at which the chart ends. beyond: (k,) faces outside the radius."""
+    keep = good & (triangle_gap(np.where(good[:, None], z, 0)) < radius)
+    valid = np.zeros(len(mesh.faces), bool)
+    valid[patch.rows[keep]] = True
+    uv = np.full((len(mesh.faces), 3, 2), np.nan)
+    uv[patch.rows[keep]] = np.stack([z[keep].real, z[keep].imag], axis=2)
+
+    half = (3 * np.flatnonzero(keep)[:, None] + np.arange(3)).ravel()
+    p, q = z[keep].ravel(), np.roll(z[keep], -1, axis=1).ravel()
+    gap = gap_to_origin(p, q)
+    far = patch.twin[half]
+    ends = patch.stop[half]
+    fails = (far >= 0) & ~good[far // 3] & ~beyond[far // 3]
+    inside = gap < radius
+    reached = float(gap[fails & inside].min(initial=radius))
+    stop = (ends | fails) & inside
+    segments = np.stack([p[stop], q[stop]], axis=1)
+    return Unfolding(uv, valid, reached, error, np.stack([segments.real, segments.imag], axis=2))
