@@ -27,7 +27,7 @@ class EdgePath:
     right: np.ndarray
 
     def at(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """At arc lengths (n,): origin, tangent t, and the unit directions into the left and the right face, (n, 3) each.
+        """At arc lengths (n,): origin, tangent t, unit directions into the left and the right face, (n, 3) each.
 
         Beyond the ends the edge is continued straight.
         """
@@ -146,7 +146,7 @@ def grid_body(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A closed body between two heights over (s, b) along an edge: vertices (n, 3), faces, outward oriented.
 
-    low, high: (len(s), len(b)) along the outward bisector of the wedge, low < high; b runs from right to left across it.
+    low, high: (len(s), len(b)) along the outward bisector of the wedge, low < high; b runs from right to left.
     PlacementError when the edge bends so tightly that the body would fold.
     """
     origin, t, into_left, into_right = path.at(s)

@@ -1,8 +1,8 @@
 """Holes and bosses of a closed mesh, found by topology: what lies inside the inner rim of a flat face.
 
-A flat face with a hole or a boss on it has an inner boundary loop there. Cutting the surface along all such loops leaves
-the body and the features; taking a feature away and closing its rims with flat caps gives the part as if that feature had
-never been made, without a boolean: every other face stays as it is.
+A flat face with a hole or a boss on it has an inner boundary loop there. Cutting the surface along all such loops
+leaves the body and the features; taking a feature away and closing its rims with flat caps gives the part as if that
+feature had never been made, without a boolean: every other face stays as it is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ FLAT_RAD = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """kind: hole when filling it adds material. faces: (k,) rows of the mesh. width_m: of the circle with the area of
-    the largest rim. depth_m: extent along that rim's normal. volume_m3: of material that it takes or gives, positive.
+    """kind: hole when filling it adds material. faces: (k,) rows of the mesh.
+
+    width_m: of the circle with the area of the largest rim; centre_m, axis (unit, outward), radius_m: that rim's middle,
+    the normal of its plane and its farthest point. depth_m: extent along the axis. volume_m3: positive.
     """
 
     kind: Literal["hole", "boss"]
@@ -35,8 +37,9 @@ class Feature:
     depth_m: float
     volume_m3: float
     centre_m: np.ndarray
-    axis: np.ndarray  # (3,) unit, outward normal of the largest rim's plane
+    axis: np.ndarray
     rims: int
+    radius_m: float
 
 
 def find_features(mesh: Mesh) -> tuple[Feature, ...]:
@@ -154,10 +157,15 @@ def _described(mesh: Mesh, rows: np.ndarray, edges: np.ndarray) -> Feature | Non
     lid = np.concatenate([c.faces for c in cap])
     plug = Mesh(mesh.vertices, np.concatenate([mesh.faces[rows], lid[:, ::-1]]))
     along = mesh.vertices[np.unique(mesh.faces[rows])] @ widest.normal
-    centre = mesh.vertices[widest.loop].mean(axis=0)
+    rim = mesh.vertices[widest.loop]
+    side = np.linalg.norm(np.roll(rim, -1, axis=0) - rim, axis=1)
+    centre = ((rim + np.roll(rim, -1, axis=0)) / 2 * side[:, None]).sum(axis=0) / side.sum()
+    radius = float(np.linalg.norm(rim - centre, axis=1).max())
     width = 2 * np.sqrt(widest.area_m2 / np.pi)
     kind: Literal["hole", "boss"] = "hole" if plug.volume < 0 else "boss"
-    return Feature(kind, rows, float(width), float(np.ptp(along)), abs(plug.volume), centre, widest.normal, len(cap))
+    return Feature(
+        kind, rows, float(width), float(np.ptp(along)), abs(plug.volume), centre, widest.normal, len(cap), radius
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +183,10 @@ class Cap:
 
 
 def caps(mesh: Mesh, rows: np.ndarray, edges: np.ndarray | None = None) -> list[Cap]:
-    """Flat lids on every rim of the patch `rows` (`edges`: of the mesh, if at hand). PlacementError when a rim is not flat or something passes through."""
+    """Flat lids on every rim of the patch `rows` (`edges`: `_edges` of the mesh, if at hand).
+
+    PlacementError when a rim is not flat or something passes through.
+    """
     taken = np.zeros(len(mesh.faces), bool)
     taken[rows] = True
     other = mesh.neighbours[rows]

@@ -69,7 +69,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Change:
-    """What one edit did. volume_m3: signed, positive when material was added. areas: of the vanished and new surface."""
+    """What one edit did. volume_m3: signed, positive when material was added. *_m2: vanished and new surface."""
 
     volume_m3: float
     gone_m2: float
@@ -94,6 +94,10 @@ def stack(first: Mesh, second: Mesh) -> Mesh:
 def compact(mesh: Mesh) -> Mesh:
     """Without the vertices of the pool that no face uses."""
     return mesh.subset(np.arange(len(mesh.faces)))
+
+
+def retagged(mesh: Mesh, tag: int) -> Mesh:
+    return mesh.with_face(defect_tag=np.full(len(mesh.faces), tag, np.int32))
 
 
 def edit(pair: Pair, seed_row: int, body: Body, tag: int, operation: Literal["remove", "add"]) -> tuple[Pair, Change]:
@@ -269,7 +273,7 @@ def _assemble(pair: Pair, whole: Mesh, solid: np.ndarray, cut: _Cut, body: Body,
     pool = Mesh(cut.vertices, whole.faces, whole.corner, whole.face)
     kept = stack(rows(pool, np.flatnonzero(untouched[:n_kept])), whole.rebuilt(cut.vertices, *cut.kept))
     gone = stack(rows(pool, cut.swallowed), whole.rebuilt(cut.vertices, *cut.gone))
-    gone = gone.with_face(defect_tag=np.full(len(gone.faces), tag, np.int32))
+    gone = retagged(gone, tag)
     solid_id = int(whole.face["solid"][solid[0]]) if "solid" in whole.face else -1
     new = dressed(Mesh(cut.vertices, cut.new), whole, body, tag, solid_id)
     change = Change(cut.volume_m3, gone.areas.sum(), new.areas.sum(), cut.vertices[np.unique(_both(gone, new))])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from defects.procedural.kind import Kind
 from defects.procedural.kinds import (
+    burr,
     chatter,
+    chip,
     crack,
     dent,
     foreign,
     gouge,
     heat_tint,
+    missing_feature,
     paint_run,
     peel,
     perlin_overlay,
@@ -25,12 +28,15 @@ from defects.procedural.kinds import (
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
+        burr.KIND,
         chatter.KIND,
+        chip.KIND,
         crack.KIND,
         dent.KIND,
         foreign.KIND,
         gouge.KIND,
         heat_tint.KIND,
+        missing_feature.KIND,
         paint_run.KIND,
         peel.KIND,
         perlin_overlay.KIND,

@@ -24,7 +24,7 @@ RINGS = 9
 class Params:
     """length_mm: along the edge. height_mm: of the highest tooth over the edge. root_mm: thickness at the foot.
 
-    lean_deg: of the fin at its foot, from the plane of the left face towards the outside. curl_deg: how far it turns over
+    lean_deg: of the fin at its foot, from the plane of its face towards the outside. curl_deg: how far it turns over
     between foot and tip. raggedness: 0 an even lip .. 1 separate teeth. tooth_mm: their spacing. side: the face
     whose plane the fin carries on, 0 left, 1 right, 0.5 drawn.
     """
@@ -86,7 +86,7 @@ def _sheet(
     """
     origin, t, into_left, into_right = path.at(s)
     into = into_right if flip else into_left
-    out = np.cross(t, into) if flip else np.cross(into, t)
+    out = np.cross(into, t) if flip else np.cross(t, into)
     height, root = p.height_mm * MM, p.root_mm * MM
     foot = 0.8 * root
     lean = np.deg2rad(p.lean_deg) + 0.15 * line_noise(s, 4 * p.tooth_mm * MM, rng, 2)

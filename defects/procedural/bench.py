@@ -1,0 +1,95 @@
+"""What the requests for one part share while they are placed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from core.blueprint import Blueprint
+from core.defect import Site
+from core.errors import PlacementError
+from core.layers import Layers
+from core.material import Material
+from core.mesh import Mesh, barycentric
+from core.part import Part
+from defects.procedural.features import Feature, find_features
+from defects.procedural.kind import Kind
+from defects.procedural.placement import Placer
+from defects.procedural.solids import Pair
+
+BASE = "_base"
+"""Temporary face attribute: the face of the part's mesh that a face lies in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One defect to make: its number in the list, blueprint and kind."""
+
+    index: int
+    blueprint: Blueprint
+    kind: Kind
+
+    @property
+    def id(self) -> int:
+        return self.index + 1
+
+    @property
+    def origin(self) -> str:
+        return f"blueprint '{self.blueprint.name}'"
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A placed defect that is not yet in the mesh for good.
+
+    zone_m: as in `Defect`. keep_m: (centre, radius) that later ones stay clear of. edit: the solid change, to be done
+    again on the refined mesh; layers: of a decal or relief, whose chart is already on the surface.
+    """
+
+    site: Site
+    parameters: dict[str, Any]
+    measured: dict[str, float]
+    zone_m: tuple[float, float, float, float]
+    keep: tuple[np.ndarray, float]
+    layers: Layers | None = None
+    edit: Callable[[Pair], Pair] | None = None
+
+
+@dataclass
+class Bench:
+    """What the requests share while they are placed. surface: the mesh with the charts so far, refined around them;
+    pair: the base mesh with the solid changes so far. taken: zones by request."""
+
+    part: Part
+    placer: Placer
+    material: Material
+    seed: int
+    base: Mesh
+    surface: Mesh
+    pair: Pair
+    allowed: np.ndarray | None
+    taken: list[tuple[np.ndarray, float]] = field(default_factory=list)
+    fixed: list[tuple[np.ndarray, float]] = field(default_factory=list)
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """Holes and bosses of the part, found when first asked for."""
+        return find_features(self.base)
+
+    def occupied(self, request: Request) -> list[tuple[np.ndarray, float]]:
+        """Zones to stay clear of: all, or where overlap is allowed only those that change shape."""
+        solid = request.kind.form != "decal"
+        return self.fixed if request.blueprint.placement.overlap and not solid else self.taken
+
+
+def row_at(mesh: Mesh, site: Site) -> int:
+    """The face of `mesh` (with the BASE attribute) that holds the site's point."""
+    rows = np.flatnonzero(mesh.face[BASE] == site.face)
+    if not len(rows):
+        raise PlacementError("the site's face was cut away by another defect", "free surface", "ask for fewer")
+    point = np.broadcast_to(np.asarray(site.point_m), (len(rows), 1, 3))
+    return int(rows[int(np.argmax(barycentric(mesh.triangles[rows], point).min(axis=(1, 2))))])

@@ -1,0 +1,85 @@
+"""A folder of blueprints, checked against the kinds they name before anything is sampled."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from core.blueprint import Blueprint
+from core.distributions import Distribution
+from core.errors import InputError, RecipeError
+from core.models import load
+from defects.procedural.kind import Kind
+from defects.procedural.kinds import KINDS
+
+PLACES = {"chip": "edge", "burr": "edge", "missing_feature": "feature"}
+"""Kinds that need one sort of place; every other kind marks a face."""
+
+
+def load_catalogue(folder: Path) -> Mapping[str, Blueprint]:
+    """Every `*.yaml` of `folder`, by blueprint name, sorted. InputError or RecipeError, one sentence each."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", "a folder of blueprints (*.yaml)", "check the path")
+    found: dict[str, Blueprint] = {}
+    origins: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        blueprint = load(Blueprint, path)
+        check(blueprint, str(path))
+        if blueprint.name in found:
+            raise RecipeError(
+                f"{path} defines '{blueprint.name}' again",
+                f"one file for each name (the other is {origins[blueprint.name]})",
+                "rename one of them",
+            )
+        found[blueprint.name], origins[blueprint.name] = blueprint, path.name
+    if not found:
+        raise InputError(f"{folder} holds no blueprint", "at least one *.yaml file", "check the path")
+    return dict(sorted(found.items()))
+
+
+def check(blueprint: Blueprint, origin: str) -> Kind:
+    """The blueprint's kind, after its parameters have been tried on it. RecipeError says what does not fit."""
+    kind = KINDS.get(blueprint.kind)
+    if kind is None:
+        near = difflib.get_close_matches(blueprint.kind, KINDS, n=1, cutoff=0.0)
+        raise RecipeError(
+            f"{origin}: unknown kind '{blueprint.kind}'", f"one of {', '.join(KINDS)}", f"did you mean '{near[0]}'"
+        )
+    place = PLACES.get(kind.name, "face")
+    if blueprint.placement.on != place:
+        raise RecipeError(
+            f"{origin}: kind '{kind.name}' with placement 'on: {blueprint.placement.on}'",
+            f"'on: {place}'",
+            "correct placement.on",
+        )
+    _types(blueprint, kind, origin)
+    for end in (0, 1):
+        params = kind.parameters(_bounds(blueprint, end), origin)
+        if not kind.reach_mm(params) > 0:
+            raise RecipeError(f"{origin}: reach of {kind.reach_mm(params)} mm", "sizes above 0", "correct parameters")
+    return kind
+
+
+def _bounds(blueprint: Blueprint, end: int) -> dict:
+    return {k: v.bounds()[end] if isinstance(v, Distribution) else v for k, v in blueprint.parameters.items()}
+
+
+def _types(blueprint: Blueprint, kind: Kind, origin: str) -> None:
+    """Numbers where the kind takes numbers, words where it takes words."""
+    defaults = {f.name: f.default for f in fields(kind.params)}
+    for key, value in blueprint.parameters.items():
+        if key not in defaults:
+            near = difflib.get_close_matches(key, defaults, n=1, cutoff=0.0)
+            raise RecipeError(
+                f"{origin}: kind '{kind.name}' has no parameter '{key}'",
+                f"one of {', '.join(defaults)}",
+                f"did you mean '{near[0]}'",
+            )
+        wanted = type(defaults[key])
+        number = isinstance(value, Distribution)
+        fits = isinstance(value, wanted) if wanted in (str, bool) else number
+        if not fits:
+            expected = {str: "a word", bool: "true or false"}.get(wanted, "a number or distribution")
+            raise RecipeError(f"{origin}: '{key}' is {value!r}", expected, f"correct '{key}'")
