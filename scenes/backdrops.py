@@ -144,7 +144,11 @@ def _support(hull: np.ndarray, outward: np.ndarray, along: np.ndarray, offset: f
         t = np.clip((to_point * edge).sum(1) / np.maximum((edge * edge).sum(1), 1e-18), 0, 1)
         return bool(not inside and (np.linalg.norm(to_point - t[:, None] * edge, axis=1) >= radius).all())
 
-    near, far = float((hull @ outward).mean()), float((hull @ outward).max() + radius)
+    a, b = hull @ along - offset, np.roll(hull @ along, -1) - offset
+    crossing = a * b <= 0
+    share = np.divide(a, a - b, out=np.zeros_like(a), where=a != b)[crossing]
+    near = float((hull[crossing] @ outward + share * (edge[crossing] @ outward)).max())
+    far = float((hull @ outward).max() + radius)
     for _ in range(50):
         middle = (near + far) / 2
         near, far = (near, middle) if clear(middle) else (middle, far)
