@@ -16,7 +16,7 @@ def exposure(sensor: Sensor, radiance: np.ndarray, part: np.ndarray) -> float:
         return sensor.gain_per_radiance
     light = luminance(radiance)
     metered = light[part] if sensor.meter != "frame" and part.any() else light.ravel()
-    level = float(np.percentile(metered, HIGHLIGHT_PERCENTILE if sensor.meter == "highlights" else METER_PERCENTILE))
+    level = float(np.percentile(metered, METER_PERCENTILE[sensor.meter]))
     return sensor.metered_level / level if level > 1e-9 else 1.0
 
 

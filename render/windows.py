@@ -7,7 +7,7 @@ import numpy as np
 from core.camera import Camera
 from core.defect import Defect, DefectedPart
 from core.job import Window
-from core.mesh import Mesh
+from core.mesh import Mesh, barycentric
 
 LABEL_PAD = 3
 TWIN_PAD = 8
@@ -49,17 +49,39 @@ def merged(windows: list[Window], gap: int) -> tuple[Window, ...]:
 
 
 def _points(mesh: Mesh, defect: Defect) -> np.ndarray:
-    """Corners of every face that can carry the label: tagged, or under the affected part of the raster."""
-    chosen = np.zeros(len(mesh.faces), bool)
+    """(n, 3) points whose convex pieces cover the label: corners of tagged faces, and the chart's affected box."""
+    found = [np.zeros((0, 3))]
     if "defect_tag" in mesh.face:
-        chosen |= mesh.face["defect_tag"] == defect.id
+        found.append(mesh.triangles[mesh.face["defect_tag"] == defect.id].reshape(-1, 3))
     if defect.layers is not None and defect.chart in mesh.corner:
-        low, high = _affected_box(defect)
         uv = mesh.corner[defect.chart]
         inside = np.isfinite(uv).all(axis=(1, 2))
-        with np.errstate(invalid="ignore"):
-            chosen |= inside & (uv.max(1) >= low).all(1) & (uv.min(1) <= high).all(1)
-    return mesh.triangles[chosen].reshape(-1, 3)
+        found.append(_clipped(uv[inside], mesh.triangles[inside], *_affected_box(defect)))
+    return np.concatenate(found)
+
+
+def _clipped(uv: np.ndarray, triangles: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """(n, 3) corners of the pieces of `triangles` (k, 3, 3) whose chart coordinates (k, 3, 2) lie in a box: corners
+    inside, where edges cross the box's lines, and the box's own corners."""
+    near = (uv.max(1) >= low).all(1) & (uv.min(1) <= high).all(1)
+    uv, triangles = uv[near], triangles[near]
+    found = [triangles[((uv >= low) & (uv <= high)).all(2)]]
+    for j in range(3):
+        a, b = uv[:, j], uv[:, (j + 1) % 3]
+        for axis in (0, 1):
+            for line in (low[axis], high[axis]):
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    t = (line - a[:, axis]) / (b[:, axis] - a[:, axis])
+                    across = a[:, 1 - axis] + t * (b[:, 1 - axis] - a[:, 1 - axis])
+                    hit = (t >= 0) & (t <= 1) & (across >= low[1 - axis]) & (across <= high[1 - axis])
+                step = triangles[hit, (j + 1) % 3] - triangles[hit, j]
+                found.append(triangles[hit, j] + t[hit, None] * step)
+    flat = np.concatenate([uv, np.zeros((len(uv), 3, 1))], axis=2)
+    for corner in ((low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])):
+        weights = barycentric(flat, np.broadcast_to([*corner, 0.0], (len(flat), 1, 3)))[:, 0]
+        holds = (weights >= -1e-9).all(1)
+        found.append(np.einsum("kc,kcx->kx", weights[holds], triangles[holds]))
+    return np.concatenate(found)
 
 
 def _affected_box(defect: Defect) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,8 @@ def build(textures: list[decals.Textures], ids: list[int]) -> bpy.types.Material
     _aov(tree, ID, shown)
     _aov(tree, SEEN, nodes.attribute(tree, meshes.PART).outputs["Fac"])
     through = nodes.value(tree, SEE_THROUGH, 0.0).outputs[0]
-    dark = nodes.node(tree, "ShaderNodeEmission", {"Strength": 0.0}).outputs[0]
+    # A real BSDF: Cycles drops an emission of no strength and lets the ray, and the passes, go through.
+    dark = nodes.node(tree, "ShaderNodeBsdfDiffuse").outputs[0]
     clear = nodes.node(tree, "ShaderNodeBsdfTransparent").outputs[0]
     blend = nodes.node(tree, "ShaderNodeMixShader", {0: through, 1: dark, 2: clear}).outputs[0]
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": blend})

@@ -35,7 +35,7 @@ class Caster:
         self._scenes = [(mesh, self._scene(mesh)) for mesh in meshes]
 
     def ids(self, pixels: np.ndarray) -> np.ndarray:
-        """Label (n,) at pixel positions (n, 2): what the defected scene shows, else what vanished from the clean one."""
+        """Label (n,) at pixel positions (n, 2): what the defected scene shows, else what vanished."""
         result = np.zeros(len(pixels), int)
         for order, (mesh, scene) in enumerate(self._scenes):
             found = self._ids(mesh, scene, pixels, decals=order == 0)
