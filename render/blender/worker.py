@@ -1,10 +1,11 @@
 """The child process: reads one JSON request a line, renders, answers in JSON lines.
 
-Request: {"job": path of a RenderJob as JSON, "out": folder, "device": "cpu", "confirm": false}. With confirm, the labels
-are answered first as {"labels": files}, and the next line read is "go" or "skip". Last answer: {"ok": true, "files": {...},
-"seconds": {...}, "skipped": false, "device": "CPU", "blender": "4.5.15"} or {"ok": false, "error": sentence, "trace": text}.
-Answers go to the original standard output; everything Blender prints goes to standard error. Runs as `python -m
-render.blender.worker` with the bpy wheel, or inside a Blender executable with `--background --python`.
+Request: {"job": path of a RenderJob as JSON, "out": folder, "device": "cpu", "confirm": false}. With confirm, the
+labels are answered first as {"labels": files}, and the next line read is "go" or "skip". Last answer: {"ok": true,
+"files": {...}, "seconds": {...}, "skipped": false, "device": "CPU", "blender": "4.5.15"} or {"ok": false, "error":
+sentence, "trace": text}. Answers go to the original standard output; everything Blender prints goes to standard error.
+Runs as `python -m render.blender.worker` with the bpy wheel, or inside a Blender executable with `--background
+--python`.
 """
 
 from __future__ import annotations
