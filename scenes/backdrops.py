@@ -108,7 +108,7 @@ def _posts(local: np.ndarray, values: dict[str, float], draw: Draw) -> tuple[tup
     hull = local[ConvexHull(local).vertices]
     long = _long_side(hull)
     size = float(np.ptp(local, axis=0).max())
-    radius = min(values["pin_m"] / 2, 0.12 * size)
+    radius = float(np.clip(values["pin_m"] / 2, 0.015 * size, 0.07 * size))
     height = float(np.clip(0.6 * values["part_height_m"], radius, 6 * radius))
     stations = ((0.0, -1.0, -0.28), (0.0, -1.0, 0.28), (-1.0, 0.0, 0.0))
     posts = []
