@@ -59,6 +59,18 @@ def sharp_edges(mesh: Mesh, angle_rad: float = SHARP_RAD) -> SharpEdges:
     return SharpEdges(ends, np.stack([f, other], axis=1), turn, along / np.maximum(length, 1e-300))
 
 
+def stops(mesh: Mesh, edges: SharpEdges) -> np.ndarray:
+    """(m, 3) bool: which edges of which faces `edges` holds, from both sides; edge j runs from corner j to j+1."""
+    result = np.zeros(mesh.faces.shape, bool)
+    inner = ~edges.border
+    for face, start in (
+        (edges.faces[:, 0], edges.segments[:, 0]),
+        (edges.faces[inner, 1], edges.segments[inner, 1]),
+    ):
+        result[face, (mesh.faces[face] == start[:, None]).argmax(axis=1)] = True
+    return result
+
+
 def folds(triangles: np.ndarray, neighbours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every edge once: its face, its corner there, the face across (-1: none) and the signed turn of the normal.
 
@@ -121,6 +133,11 @@ class Segments:
         first = order[np.r_[True, np.diff(row[order]) > 0]]
         gap[row[first]], who[row[first]] = distance[first], owner[first]
         return gap, who
+
+    def near(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `nearest`, fast and rough: the distance is never less than the true one, and at most half a piece more."""
+        gap, who = self._tree.query(np.asarray(points, float).reshape(-1, 3))
+        return gap, self._owner[who]
 
 
 def to_segments(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
