@@ -27,7 +27,7 @@ FLAT_RAD = 1e-4
 class Feature:
     """kind: hole when filling it adds material. faces: (k,) rows of the mesh.
 
-    width_m: of the circle with the area of the largest rim; centre_m, axis (unit, outward), radius_m: that rim's middle,
+    width_m: of the circle with the area of the largest rim; centre_m, axis (unit, outward), radius_m: its middle,
     the normal of its plane and its farthest point. depth_m: extent along the axis. volume_m3: positive.
     """
 

@@ -67,13 +67,15 @@ def body(p: Params, path: EdgePath, rng: np.random.Generator) -> Body:
 def _heights(p: Params, s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n,) height over the edge in metres: teeth of uneven size that fade out, below the surface, at both ends."""
     tooth, length = p.tooth_mm * MM, p.length_mm * MM
-    teeth = 0.5 + 0.5 * line_noise(s, 2 * tooth, rng, 4)
-    tears = smoothstep(0.15, 0.5, np.abs(line_noise(s, 3.5 * tooth, rng, 2)) + 0.25)
-    shape = (1 - p.raggedness) + p.raggedness * np.clip(teeth, 0, 1.2) * tears
-    swell = 0.75 + 0.25 * line_noise(s, 0.6 * length, rng)
+    teeth = np.clip(0.62 + 0.75 * line_noise(s, 2 * tooth, rng, 4), 0, 1.3)
+    tears = smoothstep(-0.05, 0.3, np.abs(line_noise(s, 3.5 * tooth, rng, 2)) + 0.25 * (1 - p.raggedness))
+    shape = (1 - p.raggedness) + p.raggedness * teeth * tears
+    swell = 0.85 + 0.3 * line_noise(s, 0.6 * length, rng)
     fade = smoothstep(0.5, 0.5 - min(0.35, 2.5 * tooth / length), np.abs(s) / length)
     tall = shape * swell * fade
-    tall = tall / max(float(tall.max()), 1e-9) * p.height_mm * MM
+    tall = tall / max(float(np.percentile(tall, 85)), 1e-9)
+    tall = tall / (1 + tall**4) ** 0.25
+    tall *= p.height_mm * MM / max(float(tall.max()), 1e-9)
     return tall - 0.6 * p.root_mm * MM * (1 - fade)
 
 
