@@ -84,7 +84,7 @@ def _fibre(p: Params, rng: np.random.Generator) -> Layers:
 
 
 def _fibre_pitch(half: float, size: np.ndarray) -> float:
-    return max(half / 3, float(np.sqrt(np.prod(np.maximum(size, 4 * half)) / 900_000)))
+    return max(half / 3, float(np.sqrt(np.prod(np.maximum(size, 4 * half)) / 500_000)))
 
 
 def _swarf(p: Params, rng: np.random.Generator) -> Layers:

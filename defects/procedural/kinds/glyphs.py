@@ -14,7 +14,8 @@ _CORNERS = {
     "9": "01 10 30 41 45 36 16 05 03 14 34 43", "A": "00 26 40|12 32", "C": "45 36 16 05 01 10 30 41",
     "E": "46 06 00 40|03 33", "F": "46 06 00|03 33", "H": "00 06|40 46|03 43", "K": "00 06|46 03 40", "L": "06 00 40",
     "M": "00 06 23 46 40", "N": "00 06 40 46", "P": "00 06 36 45 44 33 03", "R": "00 06 36 45 44 33 03|23 40",
-    "S": "45 36 16 05 04 13 33 42 41 30 10 01", "T": "06 46|26 20", "X": "00 46|06 40", "Z": "06 46 00 40", "-": "13 33",
+    "S": "45 36 16 05 04 13 33 42 41 30 10 01", "T": "06 46|26 20",
+    "X": "00 46|06 40", "Z": "06 46 00 40", "-": "13 33",
 }  # fmt: skip
 CHARACTERS = tuple(_CORNERS)
 
@@ -40,9 +41,10 @@ def random_text(count: int, rng: np.random.Generator) -> str:
 
 
 def code(cells: int, rng: np.random.Generator) -> np.ndarray:
-    """(cells, cells) bool, row 0 at the bottom: solid left and bottom edge, alternating top and right edge, random inside."""
+    """(cells, cells) bool, row 0 at the bottom: a finder as in ISO/IEC 16022 (solid left and bottom,
+    alternating top and right), random inside."""
     grid = rng.uniform(size=(cells, cells)) < 0.5
     grid[0, :], grid[:, 0] = True, True
     grid[-1, :] = np.arange(cells) % 2 == 0
-    grid[:, -1] = np.arange(cells) % 2 == 1 if cells % 2 == 0 else np.arange(cells) % 2 == 0
+    grid[:, -1] = np.arange(cells) % 2 == 0
     return grid

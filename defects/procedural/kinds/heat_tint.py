@@ -23,9 +23,9 @@ class Params:
     """form: "weld" (bands along a heated line) or "burn" (streaky patch along the grinding direction, u).
 
     length_mm: of the heated line or patch along u. width_mm: of the tinted band across it, between the two places
-    where straw begins to show. peak_nm: oxide thickness at the hottest place (20 straw, 28 brown, 36 purple, 48
-    blue, 65 pale blue, 90 and above silver and second order). wobble: unevenness of the heat, relative. ripple_mm: pitch of a weld's solidification
-    marks in the tint; 0: none. scale: 0..1, dull grey scale where the oxide is thickest.
+    where straw begins to show. peak_nm: oxide thickness at the hottest place (20 straw, 28 brown, 40 purple, 48 blue,
+    65 pale blue, 90 and above silver and second order). wobble: unevenness of the heat, relative. ripple_mm: pitch of
+    a weld's solidification marks in the tint; 0: none. scale: 0..1, dull grey scale where the oxide is thickest.
     """
 
     form: str = "weld"
@@ -49,11 +49,11 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one tinted zone. The label is where the oxide is thicker than 11 nm (first straw). Pure."""
     KIND.check(p, ground.material)
     half_u, half_v = 0.5 * p.length_mm + 0.85 * p.width_mm, 0.85 * p.width_mm
-    grow = (1 + 0.4 * p.wobble) * MM
-    grid = Grid.around(
-        (-half_u * grow, -half_v * grow), (half_u * grow, half_v * grow), max(0.02, p.width_mm / 260) * MM
-    )
-    oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng)
+    high = half_u * (1 + 0.4 * p.wobble) * MM, half_v * (1 + 0.4 * p.wobble) * MM
+    pitch = max(0.03 * MM, p.width_mm * MM / 180, float(np.sqrt(4 * high[0] * high[1] / 170_000)))
+    grid = Grid.around((-high[0], -high[1]), high, pitch)
+    border = np.maximum(np.abs(grid.uv[0]) / high[0], np.abs(grid.uv[1]) / high[1])
+    oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng) * smoothstep(1.0, 0.9, border)
     surface = ground.material.surface
     albedo = np.clip(np.asarray(surface.albedo) * tint(oxide), 0.0, 1.0)
     shown = smoothstep(NATIVE_NM, NATIVE_NM + 2.5, oxide)

@@ -34,8 +34,8 @@ class Params:
     """form: "peel" (bare area) or "blister" (domes, some of them burst).
 
     diameter_mm: of the bare area or of the group of blisters. corners: of the outline; jagged: how far its
-    sides are broken, relative. curl_mm: width of the lifted edge; curl_um: its height above the coat. primer_mm: width of the
-    terrace on which primer still sticks. cracks: in the coat, leading away from the rim; crack_mm: their length.
+    sides are broken, relative. curl_mm: width of the lifted edge; curl_um: its height above the coat. primer_mm: width
+    of the terrace on which primer still sticks. cracks: in the coat, leading away from the rim; crack_mm: their length.
     islands: flakes that still hold inside. rust: 0..1, share of the bare metal that has rusted.
     blisters, blister_mm (median diameter), blister_height: height by diameter, burst: share that broke.
     """
@@ -92,8 +92,8 @@ def _peel(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     gone = smoothstep(0.6 * grid.pitch, -0.6 * grid.pitch, bare)
     primer = _primer(p, grid, bare, rng)
     floor = -coat * (1 - 0.35 * primer) + 1.2 * UM * noise(grid, 0.12 * MM, rng, 2)
-    slit = smoothstep(0.5 * grid.pitch, -0.5 * grid.pitch, crack) * (1 - gone)
-    relief = ndimage.gaussian_filter(gone * floor + (1 - gone) * height - slit * coat, 0.6)
+    slit = smoothstep(0.5 * grid.pitch, -0.5 * grid.pitch, crack)
+    relief = ndimage.gaussian_filter(gone * floor + (1 - gone) * (height - slit * coat), 0.6)
     optics = _bare(p, grid, primer, bare, ground.material, rng)
     dark = np.asarray(ground.material.surface.albedo) * 0.15
     return compose(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
@@ -22,9 +22,9 @@ TEXTURES = ("stripes", "cells", "speckle", "woven", "rings", "marble", "blotches
 class Params:
     """diameter_mm: of the disc that holds the overlay. cells: of the mask's noise across it, along u; cells_v: along v.
 
-    threshold: of the noise, as a share of its range above the middle (0.5 in the paper); lowered where nothing would pass.
-    opacity: 0.15..1. texture: 0 picks one at random, 1..8 one of stripes, cells, speckle, woven, rings, marble, blotches,
-    grain. texture_mm: its coarsest wavelength.
+    threshold: of the noise, as a share of its range above the middle (0.5 in the paper); lowered where nothing
+    would pass. opacity: 0.15..1. texture: 0 picks one at random, 1..8 one of stripes, cells, speckle, woven, rings,
+    marble, blotches, grain. texture_mm: its coarsest wavelength.
     """
 
     diameter_mm: float = 12.0
@@ -103,7 +103,7 @@ def _worley(grid: Grid, cell_m: float, rng: np.random.Generator) -> tuple[np.nda
     count = int(np.clip(np.prod(size / cell_m), 8, 20_000))
     points = rng.uniform(size=(count, 2)) * size + grid.origin
     u, v = grid.uv
-    distance, _ = cKDTree(points).query(np.c_[u.ravel(), v.ravel()], k=2)
+    distance, _ = KDTree(points).query(np.c_[u.ravel(), v.ravel()], k=2)
     return distance[:, 0].reshape(h, w), distance[:, 1].reshape(h, w)
 
 

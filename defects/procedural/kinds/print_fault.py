@@ -62,28 +62,37 @@ def reach_mm(p: Params) -> float:
 
 
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
-    """The layers of one marking fault. The label is where ink or anneal hides at least 20 % of the ground. Pure."""
+    """The layers of one marking fault. The label is the print as far as it took 20 % of its ink or more. Pure."""
     half = np.array(_half_size(p)) * MM
     grid = Grid.around(
-        (-half[0], -half[1]), (half[0], half[1]), max(min(p.stroke_mm / 7, 0.05) * MM, 2 * half[0] / 900)
+        (-half[0], -half[1]), (half[0], half[1]), max(min(p.stroke_mm / 8, 0.05) * MM, 2 * half[0] / 900)
     )
     if p.form == "splash":
-        density = _wet(_splash(p, grid, rng), grid)
-    else:
-        sound = _wet(_mark(p, grid, rng), grid)
-        density = sound * _inking(p, grid, rng)
-        if p.form == "ghost":
-            shift = np.array([np.cos(a := rng.uniform(0, 2 * np.pi)), np.sin(a)]) * p.shift_mm * MM / grid.pitch
-            second = ndimage.shift(sound, shift[::-1], order=1)
-            density = np.maximum(density, 0.75 * second * _inking(p, grid, rng))
-        if p.form == "smear":
-            density = np.maximum(0.75 * density, _smear(p, density, grid, rng))
-    return _optics(p, grid, density * p.opacity, ground, rng)
+        sdf = _splash(p, grid, rng)
+        return _optics(p, grid, sdf, _soft(sdf, grid), ground, rng)
+    mark = _mark(p, grid, rng)
+    sdf, density = _printed(mark, _inking(p, grid, rng), grid)
+    if p.form == "ghost":
+        angle = rng.uniform(0, 2 * np.pi)
+        shift = np.array([np.sin(angle), np.cos(angle)]) * p.shift_mm * MM / grid.pitch
+        again = ndimage.shift(mark, shift, order=1, mode="nearest")
+        second = _printed(again, 0.75 * _inking(p, grid, rng), grid)
+        sdf, density = np.minimum(sdf, second[0]), np.maximum(density, second[1])
+    if p.form == "smear":
+        drag = _smear(p, density, grid, rng)
+        sdf, density = np.minimum(sdf, rim(VISIBLE - drag, grid.pitch)), np.maximum(0.75 * density, drag)
+    return _optics(p, grid, sdf, density, ground, rng)
 
 
-def _wet(sdf: np.ndarray, grid: Grid) -> np.ndarray:
-    """Density 0..1 of a printed area from its signed distance: a soft edge two texels wide."""
-    return smoothstep(grid.pitch, -grid.pitch, sdf)
+def _soft(sdf: np.ndarray, grid: Grid) -> np.ndarray:
+    """Density 0..1 of a printed area from its signed distance: an edge one texel wide."""
+    return smoothstep(0.6 * grid.pitch, -0.6 * grid.pitch, sdf)
+
+
+def _printed(mark: np.ndarray, inking: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Signed distance to the visible print, and its density: the mark less what took too little ink."""
+    bare = rim(VISIBLE - inking, grid.pitch) if inking.min() < VISIBLE else np.full(grid.shape, -6 * grid.pitch)
+    return np.maximum(mark, bare), _soft(mark, grid) * inking
 
 
 def _mark(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
@@ -98,7 +107,7 @@ def _mark(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     u, v = grid.uv
     for row, column in zip(*np.nonzero(cells), strict=True):
         cu, cv = ((k + 0.5) * size - p.height_mm * MM / 2 for k in (column, row))
-        sdf = np.minimum(sdf, np.maximum(np.abs(u - cu), np.abs(v - cv)) - 0.47 * size)
+        sdf = np.minimum(sdf, np.maximum(np.abs(u - cu), np.abs(v - cv)) - 0.5 * size - 1 * UM)
     return sdf
 
 
@@ -144,8 +153,11 @@ def _splash(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     return rim(sdf, grid.pitch)
 
 
-def _optics(p: Params, grid: Grid, density: np.ndarray, ground: Ground, rng: np.random.Generator) -> Layers:
+def _optics(
+    p: Params, grid: Grid, sdf: np.ndarray, density: np.ndarray, ground: Ground, rng: np.random.Generator
+) -> Layers:
     surface = ground.material.surface
+    density = density * p.opacity
     if p.process == "laser":
         lines = 0.85 + 0.15 * np.sin(2 * np.pi * grid.uv[1] / (0.06 * MM))
         ink, metallic, rough, height = np.array([0.03, 0.028, 0.027]), 0.15, 0.55, -1.5 * UM
@@ -155,7 +167,7 @@ def _optics(p: Params, grid: Grid, density: np.ndarray, ground: Ground, rng: np.
     mottled = np.clip(1 + 0.2 * noise(grid, 0.2 * MM, rng, 2), 0.5, 1.6)[..., None]
     return compose(
         grid,
-        rim(VISIBLE - density, grid.pitch),
+        sdf,
         height_m=height * ndimage.gaussian_filter(density, 1.0),
         albedo=np.clip(ink * mottled, 0.0, 1.0),
         albedo_weight=density,

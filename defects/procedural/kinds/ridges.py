@@ -8,7 +8,7 @@ from scipy import fft
 from defects.procedural.raster import Grid
 
 _DIRECTIONS = 16
-_ROUNDS = 14
+_ROUNDS = 11
 
 
 def fingerprint(grid: Grid, ridge_m: float, size_m: float, rng: np.random.Generator) -> np.ndarray:
@@ -20,15 +20,16 @@ def fingerprint(grid: Grid, ridge_m: float, size_m: float, rng: np.random.Genera
     """
     angle = _orientation(grid, size_m, rng)
     field = rng.normal(0.0, 1.0, grid.shape)
-    filters = _filters(grid, ridge_m)
+    shape = tuple(fft.next_fast_len(n, real=True) for n in grid.shape)
+    filters = _filters(shape, grid.pitch, ridge_m)
     which = np.floor(np.mod(angle, np.pi) / np.pi * _DIRECTIONS + 0.5).astype(int) % _DIRECTIONS
     for _ in range(_ROUNDS):
-        spectrum = fft.rfft2(field)
+        spectrum = fft.rfft2(field, s=shape)
         grown = np.zeros(grid.shape)
         for k in range(_DIRECTIONS):
             here = which == k
             if here.any():
-                grown[here] = fft.irfft2(spectrum * filters[k], s=grid.shape)[here]
+                grown[here] = fft.irfft2(spectrum * filters[k], s=shape)[: grid.shape[0], : grid.shape[1]][here]
         field = np.tanh(1.6 * grown / max(float(grown.std()), 1e-12))
     return field
 
@@ -44,10 +45,10 @@ def _orientation(grid: Grid, size_m: float, rng: np.random.Generator) -> np.ndar
     return 0.5 * turn + np.pi / 2
 
 
-def _filters(grid: Grid, ridge_m: float) -> np.ndarray:
+def _filters(shape: tuple[int, ...], pitch: float, ridge_m: float) -> np.ndarray:
     """Transfer functions (directions, h, w // 2 + 1) that pass ridges of one direction and wavelength each."""
-    h, w = grid.shape
-    fu, fv = fft.rfftfreq(w, grid.pitch), fft.fftfreq(h, grid.pitch)[:, None]
+    h, w = shape
+    fu, fv = fft.rfftfreq(w, pitch), fft.fftfreq(h, pitch)[:, None]
     width = 0.32 / ridge_m
     result = []
     for k in range(_DIRECTIONS):

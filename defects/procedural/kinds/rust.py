@@ -25,10 +25,11 @@ class Params:
     """diameter_mm: of the attacked area (long axis along u); aspect: short by long axis.
 
     form: "patch" (one area with satellites), "spots" (scattered specks only), "pitting" (specks with deep pits),
-    "white" (zinc corrosion product) or "filiform" (threads under a coat; spots of them, each spot_mm wide).
-    raggedness: how far noise tears the rim. spot_mm: median speck diameter. spots: number of specks. maturity: 0 is a fresh orange bloom, 1 thick dark scale. crust_um: height of the
-    scale. pit_depth_um: of the pits. halo_mm: width of the faint stain about the rim. runoff_mm: length over which a
-    streak runs down (-v) and fades; 0: none.
+    "white" (zinc corrosion product) or "filiform" (threads under a coat; `spots` of them, each `spot_mm` wide).
+    raggedness: how far noise tears the rim. spot_mm: median speck diameter. spots: number of specks.
+    maturity: 0 is a fresh orange bloom, 1 thick dark scale. crust_um: height of the scale (of a thread).
+    pit_depth_um: of the pits. halo_mm: width of the faint stain about the rim. runoff_mm: length over which a streak
+    runs down (-v) and fades; 0: none.
     """
 
     form: str = "patch"
@@ -45,7 +46,19 @@ class Params:
 
 
 def reach_mm(p: Params) -> float:
-    return 0.8 * p.diameter_mm + 3 * p.halo_mm + 3 * p.spot_mm + 2.5 * p.runoff_mm
+    if p.form == "filiform":
+        return 0.5 * p.diameter_mm + 3 * p.spot_mm
+    return _area_mm(p) + 2.2 * p.runoff_mm
+
+
+def _area_mm(p: Params) -> float:
+    """Radius that holds everything but the run-off."""
+    area = min(0.5 * p.diameter_mm + 2.2 * p.spot_mm, 0.7 * p.diameter_mm) if _alone(p) else 0.68 * p.diameter_mm
+    return area + 1.5 * p.halo_mm + 0.3
+
+
+def _alone(p: Params) -> bool:
+    return p.form in ("spots", "pitting")
 
 
 def lacks(p: Params, material: Material) -> str | None:
@@ -59,7 +72,9 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     if p.form == "filiform":
         radius, width, lift = p.diameter_mm * MM / 2, p.spot_mm * MM, p.crust_um * UM
         return threads(radius, p.aspect, p.spots, width, lift, 0.2 + 0.6 * p.maturity, ground, rng)
-    grid = square(reach_mm(p) * MM, min(p.spot_mm / 3, 0.2) * MM)
+    side = _area_mm(p) * MM
+    pitch = square(side + p.runoff_mm * MM, min(p.spot_mm / 3, 0.2) * MM).pitch
+    grid = Grid.around((-side, -reach_mm(p) * MM), (side, side), pitch)
     level = _attack(p, grid, rng)
     cover = smoothstep(-0.05, 0.5, level)
     stain = np.maximum(_halo(p, grid, cover, rng), _runoff(p, grid, cover, rng))
@@ -91,7 +106,7 @@ def _attack(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     u, v = warped(grid, coarse, 0.2 * coarse, rng)
     q = np.hypot(u, v / p.aspect) / radius
     cu, cv = grid.uv
-    fence = 3.0 * smoothstep(1.25, 1.6, np.hypot(cu, cv) / radius)
+    fence = 3.0 * smoothstep(1.2, 1.4, np.hypot(cu, cv) / radius)
     if p.form in ("patch", "white"):
         fine = min(0.8 * MM, 0.35 * radius)
         torn = 0.55 * fractal_noise(u, v, coarse, rng, 2) + 0.4 * fractal_noise(u, v, fine, rng, 3)
@@ -107,14 +122,14 @@ def _specks(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     u, v = grid.uv
     tear = noise(grid, 0.5 * p.spot_mm * MM, rng, 2)
     radius = p.diameter_mm * MM / 2
-    alone = p.form in ("spots", "pitting")
+    alone = _alone(p)
     for index in range(max(p.spots, 3 if alone else 0)):
         q = np.sqrt(rng.uniform()) if alone else 0.75 + rng.exponential(0.22)
         angle = rng.uniform(0, 2 * np.pi)
         cu, cv = radius * min(q, 1.3) * np.cos(angle), radius * min(q, 1.3) * np.sin(angle) * p.aspect
         size = p.spot_mm * MM / 2 * float(np.clip(np.exp(rng.normal(-0.25, 0.75)), 0.2, 3.0))
         size *= 1.0 if alone or index % 3 else 0.6
-        c, r = (int(round((x - o) / grid.pitch)) for x, o in ((cu, grid.u0), (cv, grid.v0)))
+        c, r = (round((x - o) / grid.pitch) for x, o in ((cu, grid.u0), (cv, grid.v0)))
         n = int(np.ceil(1.8 * size / grid.pitch)) + 1
         at = np.s_[max(r - n, 0) : r + n + 1, max(c - n, 0) : c + n + 1]
         gap = np.hypot(u[at] - cu, v[at] - cv) / size

@@ -16,6 +16,7 @@ from defects.procedural.raster import Grid, smoothstep
 
 FORMS = ("oil", "ring", "spots", "fingerprint")
 OIL_ABSORPTION = np.array([0.1, 0.19, 0.46])
+RESIDUE = np.array([(0.5, 0.49, 0.46), (0.45, 0.42, 0.37), (0.32, 0.28, 0.22)])
 LIQUID_IOR = 1.47
 
 
@@ -48,7 +49,7 @@ def reach_mm(p: Params) -> float:
     return (
         0.5 * p.diameter_mm * (1 + 0.9 * p.raggedness)
         + 0.6
-        + (1.15 * p.drip_mm if p.drips and p.form == "oil" else 0.0)
+        + (1.05 * p.drip_mm if p.drips and p.form == "oil" else 0.0)
     )
 
 
@@ -143,9 +144,7 @@ def _residue(p: Params, grid: Grid, sdf: np.ndarray, ground: Ground, rng: np.ran
     haze = 0.16 * smoothstep(-0.6, 0.8, noise(grid, 0.25 * p.diameter_mm * MM, rng, 3)) + 0.08
     inside = smoothstep(0.5 * grid.pitch, -0.5 * grid.pitch, sdf)
     density = np.clip(inside * (deposit * patchy * specks + haze) * (0.4 + 1.2 * p.strength), 0.0, 1.0)
-    albedo = ramp(
-        np.array([0.0, 0.5, 1.0]), np.array([(0.5, 0.49, 0.46), (0.45, 0.42, 0.37), (0.32, 0.28, 0.22)]), density
-    )
+    albedo = ramp(np.array([0.0, 0.5, 1.0]), RESIDUE, density)
     return compose(
         grid,
         sdf,
