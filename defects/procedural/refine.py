@@ -10,6 +10,7 @@ import numpy as np
 from core.defect import Site
 from core.errors import GeometryError
 from core.mesh import Mesh, barycentric
+from defects.procedural.refine_needles import cut_needles
 from defects.procedural.refine_pool import Pool, split, triangle_distance
 from defects.procedural.sharp import SHARP_RAD, folds
 
@@ -40,18 +41,25 @@ def refine_around(
     rows = _near(mesh, points, radii)
     density = curvature_density(mesh, rows)
     pool = Pool(mesh.vertices[mesh.faces[rows]], mesh.faces[rows], rows, density, mesh.vertices)
+    _bounded(points, len(points) * (max(radii / edges, default=0.0) ** 2), max_faces)
+    pool = cut_needles(pool, _limits(pool, points, radii, edges, max_error), points, radii)
     while True:
-        base = _bases(pool, points, radii, edges, max_error)
-        if not (base >= 0).any():
+        _bounded(points, len(pool.faces) - len(rows), max_faces)
+        limit = _limits(pool, points, radii, edges, max_error)
+        over = pool.lengths.max(axis=1) > limit
+        if not over.any():
             break
-        pool = split(pool, base)
-        if len(pool.faces) - len(rows) > max_faces:
-            raise GeometryError(
-                f"refining around {len(points)} sites makes more than {max_faces} triangles",
-                "an edge length that fits the radius",
-                "raise the edge length or lower the defect's size",
-            )
+        pool, _ = split(pool, np.where(over, _longest(pool), -1), np.full(len(over), 0.5), limit)
     return _assembled(mesh, pool, rows)
+
+
+def _bounded(points: np.ndarray, count: float, max_faces: int) -> None:
+    if count > max_faces:
+        raise GeometryError(
+            f"refining around {len(points)} sites makes more than {max_faces} triangles",
+            "an edge length that fits the radius",
+            "raise the edge length or lower the defect's size",
+        )
 
 
 def located(mesh: Mesh, parent: np.ndarray, site: Site) -> Site:
@@ -116,25 +124,29 @@ def curvature_density(mesh: Mesh, rows: np.ndarray) -> np.ndarray:
     return np.divide(gathered.sum(axis=1), share, out=np.zeros(len(rows)), where=share > 0)
 
 
-def _bases(pool: Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray, max_error: float) -> np.ndarray:
-    """(w,) the corner at which each face's longest edge starts, where that edge is longer than allowed; -1: keep."""
-    length = np.linalg.norm(np.roll(pool.corners, -1, axis=1) - pool.corners, axis=2)
-    longest = length.max(axis=1)
-    over = np.zeros(len(longest), bool)
+def _limits(pool: Pool, points: np.ndarray, radii: np.ndarray, edges: np.ndarray, max_error: float) -> np.ndarray:
+    """(w,) longest edge allowed in every face, metres; inf outside every radius."""
+    longest = pool.lengths.max(axis=1)
+    low, high = pool.corners.min(axis=1), pool.corners.max(axis=1)
+    result = np.full(len(longest), np.inf)
     for point, radius, edge in zip(points, radii, edges, strict=True):
-        low, high = pool.corners.min(axis=1), pool.corners.max(axis=1)
         box = np.flatnonzero(((low <= point + radius) & (high >= point - radius)).all(axis=1))
         gap = triangle_distance(pool.corners[box], point)
         # second derivative of the logarithmic map is 2/3 K r, a linear face errs by h^2/8 of it; allow half
         reach = np.clip(gap + longest[box], 0.0, radius)
         with np.errstate(divide="ignore"):
             needed = np.sqrt(6 * max_error * radius / (pool.density[box] * reach))
-        limit = np.minimum(np.maximum(needed, COARSEST * radius), edge)
-        over[box] |= (gap < radius) & (longest[box] > limit * (1 + 1e-9))
-    # equal edges: the same choice from both sides, by vertex numbers
+        limit = np.minimum(np.maximum(needed, COARSEST * radius), edge) * (1 + 1e-9)
+        result[box] = np.where(gap < radius, np.minimum(result[box], limit), result[box])
+    return result
+
+
+def _longest(pool: Pool) -> np.ndarray:
+    """(w,) the corner at which each face's longest edge starts; of equal ones, the same seen from both sides."""
+    length = pool.lengths
     least = np.minimum(pool.faces, np.roll(pool.faces, -1, axis=1))
-    nearly = length >= longest[:, None] * (1 - 1e-9)
-    return np.where(over, np.where(nearly, least, np.iinfo(np.int64).max).argmin(axis=1), -1)
+    nearly = length >= length.max(axis=1)[:, None] * (1 - 1e-9)
+    return np.where(nearly, least, np.iinfo(np.int64).max).argmin(axis=1)
 
 
 def _assembled(mesh: Mesh, pool: Pool, rows: np.ndarray) -> tuple[Mesh, np.ndarray]:
