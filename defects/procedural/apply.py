@@ -53,7 +53,7 @@ def defect_part(
     if len(requests) > 255:
         raise PlacementError(f"{len(requests)} defects on one part", "at most 255", "ask for fewer")
     base = base.with_face(**{BASE: np.arange(len(base.faces))})
-    bench = Bench(part, Placer(part), material, seed, base, base, Pair.of(base), allowed)
+    bench = Bench(part, Placer(part, base), material, seed, base, base, Pair.of(base), allowed)
     asked = [Request(i, b, check(b, f"blueprint '{b.name}'")) for i, b in enumerate(requests)]
     drafts: dict[int, Draft] = {}
     for request in sorted(asked, key=lambda r: (r.kind.form != "solid", r.index)):
@@ -79,9 +79,9 @@ def _place(bench: Bench, request: Request) -> Draft:
                 break
             continue
         bench.surface, bench.pair = surface, pair
-        bench.taken.append(draft.keep)
+        bench.taken.extend(draft.keep)
         if request.kind.form != "decal":
-            bench.fixed.append(draft.keep)
+            bench.fixed.extend(draft.keep)
         return replace(draft, measured={**draft.measured, "attempts": float(attempt + 1)})
     assert last is not None
     raise PlacementError(

@@ -21,6 +21,9 @@ from defects.procedural.kind import Kind
 from defects.procedural.placement import Placer
 from defects.procedural.solids import Pair
 
+Zones = list[tuple[np.ndarray, float]]
+"""Spheres: centre (3,) and radius, metres, part frame."""
+
 BASE = "_base"
 """Temporary face attribute: the face of the part's mesh that a face lies in."""
 
@@ -46,7 +49,7 @@ class Request:
 class Draft:
     """A placed defect that is not yet in the mesh for good.
 
-    zone_m: as in `Defect`. keep_m: (centre, radius) that later ones stay clear of. edit: the solid change, to be done
+    zone_m: as in `Defect`. keep: spheres that later ones stay clear of. edit: the solid change, to be done
     again on the refined mesh; layers: of a decal or relief, whose chart is already on the surface.
     """
 
@@ -54,7 +57,7 @@ class Draft:
     parameters: dict[str, Any]
     measured: dict[str, float]
     zone_m: tuple[float, float, float, float]
-    keep: tuple[np.ndarray, float]
+    keep: Zones
     layers: Layers | None = None
     edit: Callable[[Pair], Pair] | None = None
 
@@ -72,18 +75,28 @@ class Bench:
     surface: Mesh
     pair: Pair
     allowed: np.ndarray | None
-    taken: list[tuple[np.ndarray, float]] = field(default_factory=list)
-    fixed: list[tuple[np.ndarray, float]] = field(default_factory=list)
+    taken: Zones = field(default_factory=list)
+    fixed: Zones = field(default_factory=list)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """Holes and bosses of the part, found when first asked for."""
         return find_features(self.base)
 
-    def occupied(self, request: Request) -> list[tuple[np.ndarray, float]]:
-        """Zones to stay clear of: all, or where overlap is allowed only those that change shape."""
-        solid = request.kind.form != "decal"
-        return self.fixed if request.blueprint.placement.overlap and not solid else self.taken
+    def occupied(self, request: Request) -> Zones:
+        """Zones to stay clear of: all, or for decals that may overlap only those that change shape."""
+        over = request.blueprint.placement.overlap and request.kind.form == "decal"
+        return self.fixed if over else self.taken
+
+    def place(
+        self, request: Request, reach_m: float, half_extent_m: tuple[float, float] | None, rng: np.random.Generator
+    ) -> Site:
+        """A site from the placer, clear of what is occupied. half_extent_m: (along, across) of long footprints."""
+        rule = request.blueprint.placement.model_copy(update={"overlap": False})
+        blueprint = request.blueprint.model_copy(update={"placement": rule})
+        return self.placer.place(
+            blueprint, reach_m, rng, self.allowed, self.occupied(request), half_extent_m=half_extent_m
+        )
 
 
 def row_at(mesh: Mesh, site: Site) -> int:

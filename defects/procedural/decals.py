@@ -10,8 +10,9 @@ import numpy as np
 from core.defect import Site, chart_name
 from core.errors import PlacementError
 from core.layers import Layers
-from core.mesh import NORMAL, Mesh, barycentric
-from defects.procedural.bench import Bench, Draft, Request, row_at
+from core.mesh import Mesh, barycentric
+from core.seeds import child
+from defects.procedural.bench import Bench, Draft, Request, Zones, row_at
 from defects.procedural.chart import unfold
 from defects.procedural.kind import MM, Ground
 from defects.procedural.measure import label_size
@@ -21,6 +22,9 @@ from defects.procedural.solids import Pair
 RELIEF_STEPS = 24
 """Edges under a relief are shorter than its radius over this."""
 
+LONG = 1.5
+"""Length over width from which a defect is placed as a rectangle, not as a disc."""
+
 PROBES = 1500
 """Texels of the label that are looked up in the chart."""
 
@@ -29,16 +33,20 @@ def make(bench: Bench, request: Request, values: dict[str, Any], rng: np.random.
     """A placed, painted defect; the surface refined around it with its chart; the solids as they were."""
     kind, blueprint = request.kind, request.blueprint
     params = kind.parameters(values, request.origin)
-    reach = kind.reach_mm(params) * MM
-    site = bench.placer.place(blueprint, reach, rng, bench.allowed, bench.occupied(request))
+    stream = int(rng.integers(2**62))
     assert kind.paint is not None
-    layers = kind.paint(params, ground_at(bench, site, reach), rng)
+    # What a kind paints depends a little on the ground, and the room that it needs on what it paints: paint twice.
+    rough = kind.paint(params, Ground(bench.material), child(stream, "paint"))
+    reach = max(kind.reach_mm(params) * MM, affected_radius(rough))
+    site = bench.place(request, reach, footprint(rough), rng)
+    layers = kind.paint(params, ground_at(bench, site), child(stream, "paint"))
     radius = affected_radius(layers)
     step = radius / RELIEF_STEPS if layers.displacement_m is not None else None
     surface, _ = refine_around(bench.surface, [site], radius, max_edge_m=step)
     local = replace(site, face=row_at(surface, site))
     chart = unfold(surface, local, radius, blueprint.placement.cross_edges)
-    if not holds_label(chart.uv_m[chart.valid], min(chart.reached_m, chart.clear_m), layers):
+    whole = min(chart.reached_m, chart.clear_m)
+    if not holds_label(chart.uv_m[chart.valid], whole, layers):
         raise PlacementError(
             f"the surface ends inside the {kind.name}'s label", "smooth ground under all of it", "make it smaller"
         )
@@ -48,14 +56,14 @@ def make(bench: Bench, request: Request, values: dict[str, Any], rng: np.random.
         parameters=asdict(params),
         measured=label_size(layers),
         zone_m=(*site.point_m, radius + tall),
-        keep=(np.asarray(site.point_m), max(reach, radius)),
+        keep=spheres(surface.triangles[chart.valid], chart.uv_m[chart.valid], site, layers),
         layers=layers,
     )
     return draft, surface.with_corner(**{chart_name(request.id): chart.uv_m}), bench.pair
 
 
-def ground_at(bench: Bench, site: Site, reach_m: float) -> Ground:
-    """The material, the direction of its marks in the chart, and the tightest curvature within reach."""
+def ground_at(bench: Bench, site: Site) -> Ground:
+    """The material, the direction of its marks in the chart, and the curvature at the site."""
     base, face = bench.base, site.face
     angle = 0.0
     if "lay_tangent" in base.corner:
@@ -63,32 +71,45 @@ def ground_at(bench: Bench, site: Site, reach_m: float) -> Ground:
         marks = where @ base.corner["lay_tangent"][face]
         u, n = np.asarray(site.direction), np.asarray(site.normal)
         angle = float(np.arctan2(marks @ np.cross(n, u), marks @ u))
-    return Ground(bench.material, angle, curvature_radius(base, face, np.asarray(site.point_m), reach_m))
+    return Ground(bench.material, angle, float(bench.placer.ground.bend_radius[face]))
 
 
-def curvature_radius(mesh: Mesh, face: int, point: np.ndarray, reach_m: float) -> float:
-    """Metres; how far one goes on the smooth patch around `face`, over how far its normals turn; inf on a plane."""
-    near = np.linalg.norm(mesh.triangles.mean(axis=1) - point, axis=1) < 2 * reach_m
-    near[face] = True
-    if "patch" in mesh.face:
-        near &= mesh.face["patch"] == mesh.face["patch"][face]
-    corners = mesh.triangles[near].reshape(-1, 3)
-    normals = mesh.corner[NORMAL][near].reshape(-1, 3)
-    here = barycentric(mesh.triangles[face][None], point[None, None])[0, 0] @ mesh.corner[NORMAL][face]
-    away = np.linalg.norm(corners - point, axis=1)
-    turn = 2 * np.arcsin(np.clip(np.linalg.norm(normals - here / np.linalg.norm(here), axis=1) / 2, 0, 1))
-    sees = (away > 0) & (turn < 1.0)
-    bend = np.max(turn[sees] / away[sees], initial=0.0)
-    return float(1 / bend) if bend > 1e-3 else np.inf
+def footprint(layers: Layers) -> tuple[float, float] | None:
+    """(along, across) half extents of a defect that is much longer than wide, else None (a disc)."""
+    along, across = half_extents(layers)
+    return (along, across) if along > LONG * across else None
+
+
+def half_extents(layers: Layers) -> tuple[float, float]:
+    """Greatest |u| and |v| (metres) at which anything changes, a texel added."""
+    centres = np.abs(affected_texels(layers)).max(axis=0) + layers.pitch_m
+    return float(centres[0]), float(centres[1])
+
+
+def affected_texels(layers: Layers) -> np.ndarray:
+    """(n, 2) chart positions, metres, of the texels in which anything changes."""
+    rows, columns = np.nonzero(np.minimum(layers.affected_m, layers.sdf_m) < 0)
+    if not len(rows):
+        raise PlacementError("the defect changes nothing at this size", "larger parameters", "correct the blueprint")
+    return (np.stack([columns, rows], axis=1) + 0.5) * layers.pitch_m + np.asarray(layers.origin_m)
 
 
 def affected_radius(layers: Layers) -> float:
     """Metres from the site to the farthest texel in which anything changes, a texel's diagonal added."""
-    rows, columns = np.nonzero(np.minimum(layers.affected_m, layers.sdf_m) < 0)
-    if not len(rows):
-        raise PlacementError("the defect changes nothing at this size", "larger parameters", "correct the blueprint")
-    centres = (np.stack([columns, rows], axis=1) + 0.5) * layers.pitch_m + np.asarray(layers.origin_m)
-    return float(np.linalg.norm(centres, axis=1).max() + 1.5 * layers.pitch_m)
+    return float(np.linalg.norm(affected_texels(layers), axis=1).max() + 1.5 * layers.pitch_m)
+
+
+def spheres(triangles: np.ndarray, uv: np.ndarray, site: Site, layers: Layers) -> Zones:
+    """Spheres that hold everything the defect changes: one, or a row of them along a long one."""
+    along, across = half_extents(layers)
+    if along <= LONG * across:
+        return [(np.asarray(site.point_m), affected_radius(layers))]
+    row = np.linspace(across - along, along - across, int(np.ceil(along / across)) + 1)
+    row = np.stack([row, np.zeros(len(row))], axis=1)
+    face, where = located(uv, row)
+    centres = np.einsum("nc,nck->nk", where, triangles[face])
+    radius = float(np.hypot(across, (row[1, 0] - row[0, 0]) / 2))
+    return [(c, radius) for c, f in zip(centres, face, strict=True) if f >= 0]
 
 
 def holds_label(uv: np.ndarray, reached_m: float, layers: Layers) -> bool:
@@ -96,15 +117,22 @@ def holds_label(uv: np.ndarray, reached_m: float, layers: Layers) -> bool:
     rows, columns = np.nonzero(layers.sdf_m < 0)
     points = (np.stack([columns, rows], axis=1) + 0.5) * layers.pitch_m + np.asarray(layers.origin_m)
     points = points[np.linalg.norm(points, axis=1) > reached_m - layers.pitch_m]
-    points = points[:: max(1, len(points) // PROBES)]
+    return bool((located(uv, points[:: max(1, len(points) // PROBES)])[0] >= 0).all())
+
+
+def located(uv: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Chart points (k, 2) in chart triangles (n, 3, 2): index (k,), -1 outside of all, and barycentric (k, 3)."""
     low, high = uv.min(axis=1), uv.max(axis=1)
     e1, e2 = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
     det = e1[:, 0] * e2[:, 1] - e1[:, 1] * e2[:, 0]
-    for p in points:
+    face, where = np.full(len(points), -1), np.zeros((len(points), 3))
+    for i, p in enumerate(points):
         box = np.flatnonzero(((low <= p) & (p <= high)).all(axis=1))
         d = p - uv[box, 0]
         b = (d[:, 0] * e2[box, 1] - d[:, 1] * e2[box, 0]) / det[box]
         c = (e1[box, 0] * d[:, 1] - e1[box, 1] * d[:, 0]) / det[box]
-        if not ((b >= -1e-9) & (c >= -1e-9) & (b + c <= 1 + 1e-9)).any():
-            return False
-    return True
+        inside = np.flatnonzero((b >= -1e-9) & (c >= -1e-9) & (b + c <= 1 + 1e-9))
+        if len(inside):
+            k = inside[0]
+            face[i], where[i] = box[k], (1 - b[k] - c[k], b[k], c[k])
+    return face, where

@@ -42,7 +42,8 @@ def _on_edge(bench: Bench, request: Request, values: dict[str, Any], rng: np.ran
     kind = request.kind
     params = kind.parameters(values, request.origin)
     reach = kind.reach_mm(params) * MM
-    site = bench.placer.place(request.blueprint, reach, rng, bench.allowed, bench.occupied(request))
+    across = reach_across_mm(params) * MM
+    site = bench.place(request, reach, (max(0.5 * params.length_mm * MM, across), across), rng)
     path = edge_path(bench.base, site.face, np.asarray(site.point_m), max(reach, 0.65 * params.length_mm * MM))
     if path.length_m < params.length_mm * MM:
         raise PlacementError(
@@ -56,6 +57,11 @@ def _on_edge(bench: Bench, request: Request, values: dict[str, Any], rng: np.ran
 
     pair, done = change(bench.pair)
     return _draft(site, asdict(params), done, _along_edge(path, done), lambda p: change(p)[0]), pair
+
+
+def reach_across_mm(params: Any) -> float:
+    """How far from the edge a chip or burr may reach into its faces, in millimetres."""
+    return 1.35 * max(params.left_mm, params.right_mm) if isinstance(params, chip.Params) else 2 * params.root_mm
 
 
 def _along_edge(path: EdgePath, done: Change) -> dict[str, float]:
@@ -132,4 +138,4 @@ def _draft(
     *centre, radius = bounding_zone(done.points_m)
     measured = {"volume_mm3": done.volume_m3 / MM**3, "label_area_mm2": done.new_m2 / MM**2, **sizes}
     zone = (centre[0], centre[1], centre[2], radius)
-    return Draft(site, parameters, measured, zone, (np.array(centre), radius + CLEAR_M), edit=again)
+    return Draft(site, parameters, measured, zone, [(np.array(centre), radius + CLEAR_M)], edit=again)
