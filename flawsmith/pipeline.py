@@ -287,7 +287,8 @@ def shoot(stock: Stock, shot: Shot, renderer: Renderer, reasons: Reasons) -> Fra
 def job_of(stock: Stock, shot: Shot, folder: Path) -> RenderJob:
     recipe, scene = stock.resolved.recipe, shot.scene
     return build_job(
-        folder, shot.defected, shot.material, name=f"{shot.index:06d}", seed=shot.seed, camera=scene.camera,
+        folder, shot.defected, shot.material, name=f"{shot.index:06d}", seed=shot.seed,
+        lay_seed=shot.specimen, camera=scene.camera,
         lights=scene.lights, backdrop=scene.backdrop, world_from_part=scene.world_from_part,
         world_radiance=scene.world_radiance, samples=recipe.samples, denoise=recipe.denoise, twin=recipe.twin,
         coverage_grid=4 if "coverage" in recipe.recorded_outputs else 1, amodal="amodal" in recipe.recorded_outputs,

@@ -27,6 +27,7 @@ def build_job(
     backdrop: Backdrop,
     world_from_part: np.ndarray,
     world_radiance: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    lay_seed: int = 0,
     samples: int = 64,
     denoise: bool = True,
     twin: Literal["none", "windowed", "full"] = "windowed",
@@ -47,7 +48,7 @@ def build_job(
     margin = RenderJob.model_fields["twin_margin"].default
     return RenderJob(
         name=name, seed=seed, camera=camera, samples=samples, denoise=denoise, clean=str(clean), defected=str(defected),
-        world_from_part=as_matrix(world_from_part), material=material, decals=decals,
+        world_from_part=as_matrix(world_from_part), lay_seed=lay_seed, material=material, decals=decals,
         defect_ids=tuple(d.id for d in part.defects), lights=lights, world_radiance=world_radiance, backdrop=backdrop,
         windows=windows, twin=twin, coverage_grid=coverage_grid, amodal=amodal, max_bounces=max_bounces,
         twin_windows=merged([twin_window(camera, w) for w in windows.values()], gap=2 * margin),

@@ -21,6 +21,7 @@ def write_mesh(path: Path, mesh: Mesh, defects: tuple[Defect, ...]) -> Path:
     arrays = {"vertices": mesh.vertices.astype(np.float32), "faces": mesh.faces}
     arrays["normal"] = mesh.corner[NORMAL].astype(np.float32)
     arrays["defect_tag"] = mesh.face.get("defect_tag", np.zeros(len(mesh.faces), np.int32))
+    arrays["bare"] = mesh.face.get("bare", np.zeros(len(mesh.faces), np.int32))
     arrays |= {f"corner_{n}": mesh.corner[n].astype(np.float32) for n in ("lay", "lay_tangent") if n in mesh.corner}
     for defect in defects:
         if defect.layers is not None:

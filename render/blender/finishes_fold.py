@@ -72,7 +72,7 @@ def _scratches(layer: dict) -> tuple[Wave, ...]:
     width, depth = layer["width_mm"] * MM, layer["depth_um"] * UM
     slope = 2 * depth / width * math.sqrt(layer["cover"])
     both = slope / math.sqrt(2) if layer["directions"] > 1 else 0.0
-    return (Wave(width, depth * math.sqrt(layer["cover"] / 3), slope if not both else both, both),)
+    return (Wave(width, depth * math.sqrt(layer["cover"] / 3), both or slope, both),)
 
 
 def _spangle(layer: dict) -> tuple[Wave, ...]:

@@ -22,7 +22,7 @@ MM, UM = 1e-3, 1e-6
 
 @dataclass
 class Build:
-    """What the layers of one finish add up to. heights: metres. roughness, tone: relative changes. tints: (mask, RGB)."""
+    """What the layers of one finish add up to. heights: metres. roughness, tone: relative. tints: (mask, RGB)."""
 
     tree: bpy.types.NodeTree
     frame: Frame
@@ -191,12 +191,17 @@ def spangle(build: Build, layer: dict) -> None:
         build.f("MULTIPLY_ADD", draw[1], spread * layer["roughness"], -0.5 * spread * layer["roughness"])
     )
     for wave, part in build.shares(layer):
-        direction = build.v("NORMALIZE", build.v("SUBTRACT", crystal.outputs["Color"], (0.5, 0.5, 0.5)))
-        across = build.v("DOT_PRODUCT", build.frame.point, direction)
-        far = build.v("SCALE", build.frame.point, Scale=0.22 * NOISE_CELLS / wave.length_m)
-        stretched = build.v(
-            "ADD", far, build.v("SCALE", direction, Scale=build.f("MULTIPLY", across, NOISE_CELLS / wave.length_m))
-        )
-        ferns = build.noise(build.v("ADD", stretched, build.offset()), 1.0)
-        build.heights.append(build.f("MULTIPLY", ferns, wave.height_m * part))
-        build.tone.append(build.f("MULTIPLY", ferns, 0.35 * layer["tone"] * part))
+        fern = build.f("MAXIMUM", _fern(build, crystal, wave.length_m, 0), _fern(build, crystal, wave.length_m, 1))
+        build.heights.append(build.f("MULTIPLY", fern, wave.height_m * part))
+        build.tone.append(build.f("MULTIPLY", fern, 0.4 * layer["tone"] * part))
+
+
+def _fern(build: Build, crystal: bpy.types.Node, length_m: float, arm: int) -> Socket:
+    """Unit noise drawn out along one of the directions that a crystal's dendrites grow in."""
+    spin = build.v("SUBTRACT", crystal.outputs["Color"], (0.5, 0.5, 0.5))
+    direction = build.v("NORMALIZE", build.v("CROSS_PRODUCT", spin, (0.3, 0.5, 0.81)) if arm else spin)
+    cell = length_m / NOISE_CELLS
+    across = build.f("DIVIDE", build.v("DOT_PRODUCT", build.frame.point, direction), cell)
+    far = build.v("SCALE", build.frame.point, Scale=0.16 / cell)
+    at = build.v("ADD", far, build.v("SCALE", direction, Scale=across))
+    return build.noise(build.v("ADD", at, build.offset()), 1.0)

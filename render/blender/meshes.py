@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-TAG, PART = "fs_tag", "fs_part"
+TAG, PART, BARE = "fs_tag", "fs_part", "fs_bare"
 
 
 def load_object(name: str, path: str, material: bpy.types.Material, world_from_part: list) -> bpy.types.Object:
@@ -34,6 +34,7 @@ def _mesh(name: str, arrays) -> bpy.types.Mesh:
             layer = mesh.attributes.new(key.removeprefix("corner_"), "FLOAT_VECTOR", "CORNER")
             layer.data.foreach_set("vector", arrays[key].astype(np.float32).ravel())
     _face_attribute(mesh, TAG, arrays["defect_tag"])
+    _face_attribute(mesh, BARE, arrays["bare"])
     _face_attribute(mesh, PART, np.ones(count, np.int32))
     mesh.update(calc_edges=True)
     if mesh.validate(verbose=False, clean_customdata=False):

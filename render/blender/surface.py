@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import bpy
 
-from . import decals, finishes, nodes
+from . import decals, finishes, meshes, nodes
 
 FILM_ROUGHNESS = 0.04
 FILM_IOR = 1.45
+BARE_ROUGHNESS = 0.42
+"""Of a fresh fracture or torn metal below what its own facets show."""
 
 
-def build(material: dict, textures: list[decals.Textures], metres_per_pixel: float) -> bpy.types.Material:
-    """A material ready for objects that carry the attributes `lay`, `lay_tangent` and `chart_<id>`."""
+def build(
+    material: dict, textures: list[decals.Textures], metres_per_pixel: float, seed: int = 0
+) -> bpy.types.Material:
+    """A material ready for objects that carry the attributes `lay`, `lay_tangent` and `chart_<id>`.
+
+    seed: which stretch of the finish's grain lies on the part.
+    """
     made = bpy.data.materials.new("fs_surface")
     made.use_nodes = True
     tree = made.node_tree
     tree.nodes.clear()
-    sockets = decals.fold(tree, finishes.build(tree, material, metres_per_pixel), textures)
+    finish = _bared(tree, finishes.build(tree, material, metres_per_pixel, seed), material)
+    sockets = decals.fold(tree, finish, textures)
     bump = nodes.node(
         tree, "ShaderNodeBump", {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"]}
     ).outputs[0]
@@ -37,6 +45,18 @@ def build(material: dict, textures: list[decals.Textures], metres_per_pixel: flo
     shader = nodes.node(tree, "ShaderNodeBsdfPrincipled", inputs, distribution="MULTI_GGX")
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})
     return made
+
+
+def _bared(tree: bpy.types.NodeTree, sockets: dict, material: dict) -> dict:
+    """Where a face is marked bare (a fracture, a burr): the metal under the finish, without its marks or coat."""
+    raw = material["substrate"] or material["surface"]
+    bare = nodes.attribute(tree, meshes.BARE).outputs["Fac"]
+    plain = {"roughness": BARE_ROUGHNESS, "metallic": raw["metallic"], "height_m": 0.0, "anisotropy": 0.0, "coat": 0.0}
+    out = dict(sockets)
+    out["albedo"] = nodes.mix_colour(tree, bare, sockets["albedo"], [*raw["albedo"], 1.0])
+    for key in plain.keys() & sockets.keys():
+        out[key] = nodes.mix(tree, bare, sockets[key], plain[key])
+    return out
 
 
 def switch_defects(material: bpy.types.Material, on: bool) -> None:

@@ -1,0 +1,114 @@
+"""Contact sheets for the documentation: every kind of defect on some finishes under some stations, and every finish.
+
+python tools/gallery.py kinds --out docs/images [--only scratch,dent]
+python tools/gallery.py materials --out docs/images
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.colour import srgb_from_linear
+from core.errors import FlawsmithError
+from flawsmith.contact_sheet import tile_sheet
+from flawsmith.pipeline import Stock, load_stock, make_image
+from flawsmith.recipe import Recipe
+from flawsmith.resolve import library_names
+from render.client import Renderer
+from scenes.library import load_backdrops, load_stations
+from scenes.viewpoints import Fixed, LookAtDefect
+
+ROOT = Path(__file__).resolve().parent.parent
+FINISHES = ("milled_steel", "sand_cast_iron", "powder_coat_grey")
+STATIONS = ("soft_box", "low_angle_dark_field", "bright_field_ring")
+OTHERS = {"heat_tint": ("ground_steel", "turned_steel", "polished_steel"), "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black")}  # fmt: skip
+"""Kinds that need a bare metal, or a coat."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("what", choices=("kinds", "materials"))
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--only", default="", help="names, separated by commas")
+    options.add_argument("--size", type=int, default=224)
+    options.add_argument("--samples", type=int, default=32)
+    chosen = options.parse_args()
+    only = set(filter(None, chosen.only.split(",")))
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with Renderer() as renderer:
+        if chosen.what == "kinds":
+            for name, pictures in kinds(renderer, only, chosen.size, chosen.samples):
+                tile_sheet(pictures, tile=chosen.size, columns=len(STATIONS)).save(
+                    chosen.out / f"kind_{name}.jpg", quality=88
+                )
+                print(name, flush=True)
+        else:
+            pictures = list(materials(renderer, only, chosen.size, chosen.samples))
+            tile_sheet(pictures, tile=chosen.size, columns=5).save(chosen.out / "materials.jpg", quality=88)
+
+
+def recipe(finishes: tuple[str, ...], blueprints: tuple[str, ...], size: int, samples: int, **more) -> Recipe:
+    made = Recipe.model_validate(
+        {
+            "part": {"path": "examples/parts/bearing_housing.step"}, "material": finishes, "blueprints": blueprints,
+            "station": STATIONS, "camera": "macro_5mp_50mm", "viewpoint": "look_at_defect", "images": 1,
+            "size_px": size, "samples": samples, "backdrop": "paper", "tries": 20, **more,
+        }
+    )  # fmt: skip
+    return made.within(ROOT)
+
+
+def kinds(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterator[tuple[str, list]]:
+    """A sheet per blueprint: rows are finishes, columns stations; the worst fault of a cell is written into it."""
+    names = [n for n in library_names("blueprints") if not only or n in only]
+    for name in names:
+        kind = load_stock(recipe(FINISHES[:1], (name,), size, samples)).resolved.blueprints[0].blueprint.kind
+        finishes = OTHERS.get(kind, FINISHES)
+        stock = load_stock(recipe(finishes, (name,), size, samples))
+        pictures = []
+        for row, material in enumerate(stock.resolved.materials):
+            for column, station in enumerate(stock.resolved.stations):
+                narrowed = narrow(stock, material=material, station=station)
+                pictures.append(
+                    (f"{material.name}, {station.name}", shown(narrowed, row * 10 + column, renderer, size))
+                )
+        yield name, pictures
+
+
+def materials(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterator[tuple[str, np.ndarray]]:
+    """One oblique picture of every finish under the soft box, without defects."""
+    for name in library_names("materials"):
+        if only and name not in only:
+            continue
+        view = Fixed(kind="fixed", elevation_deg=42, azimuth_deg=-60)
+        stock = load_stock(recipe((name,), ("scratch_deep",), size, samples, good_fraction=1.0, backdrop="paper"))
+        stock = replace(stock, resolved=replace(stock.resolved, viewpoints=(view,), stations=(load_stations()["soft_box"],), backdrops=(load_backdrops()["paper"],)))  # fmt: skip
+        yield name, shown(stock, 3, renderer, size)
+
+
+def narrow(stock: Stock, *, material, station) -> Stock:
+    resolved = replace(stock.resolved, materials=(material,), stations=(station,))
+    close = LookAtDefect(kind="look_at_defect", tilt_deg=12, field_defects=3.0, off_centre=0.0)
+    return replace(stock, resolved=replace(resolved, viewpoints=(close,)))
+
+
+def shown(stock: Stock, index: int, renderer: Renderer, size: int) -> np.ndarray:
+    """(size, size, 3) uint8; a refusal as its own words."""
+    try:
+        frame, _, _ = make_image(stock, index, 1, renderer)
+    except FlawsmithError as error:
+        board = np.full((size, size, 3), 40, np.uint8)
+        for i, line in enumerate(str(error)[k : k + 34] for k in range(0, 240, 34)):
+            cv2.putText(board, line, (6, 20 + 16 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.34, (220, 220, 220), 1, cv2.LINE_AA)
+        return board
+    return np.round(srgb_from_linear(frame.rgb) * 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
