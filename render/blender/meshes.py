@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 TAG, PART, BARE = "fs_tag", "fs_part", "fs_bare"
 
@@ -14,7 +15,7 @@ def load_object(name: str, path: str, material: bpy.types.Material, world_from_p
         mesh = _mesh(name, arrays)
     mesh.materials.append(material)
     thing = bpy.data.objects.new(name, mesh)
-    thing.matrix_world = [list(row) for row in world_from_part]
+    thing.matrix_world = Matrix(world_from_part)  # a plain list would be read by columns
     return thing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import trimesh
 
 from core.camera import Sensor
 from core.seeds import child
@@ -85,6 +86,20 @@ def surface_size(points, frame, rows, columns, job):
     middle = np.abs(t) < 0.5e-3
     slope = inner / (bins[-2] - bins[1])
     return inner + ends, area[middle].sum() / (1e-3 * slope)
+
+
+def test_a_turned_and_shifted_part_is_where_its_pose_says(renderer, tmp_path):
+    mesh, face, point = plate()
+    part = marked(mesh, face, point, "scratch", PLAIN_SCRATCH)
+    pose = np.eye(4)
+    pose[:3, :3] = trimesh.transformations.rotation_matrix(2.1, [0.3, -0.7, 0.5])[:3, :3]
+    pose[:3, 3] = 0.1, -0.2, 0.05
+    camera = camera_over(pose[:3, :3] @ point + pose[:3, 3], pose[:3, :3] @ mesh.face_normals[face], 96, 12.0, tilt=0.5)
+    job = job_for(tmp_path / "job", part, camera, samples=1, denoise=False, twin="none", world_from_part=pose)
+    frame = read_frame(job, renderer.render(job, tmp_path / "out"), NOISELESS, child(1, "noise"))
+    found = Caster(camera, part, pose, np.zeros((0, 3, 3))).judge(frame.ids)
+    assert found.pixels > 100 and found.wrong == 0
+    assert found.excused <= 0.02 * found.boundary
 
 
 def test_depth_and_normals_are_those_of_the_sphere(renderer, tmp_path):
