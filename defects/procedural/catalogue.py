@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from core.blueprint import Blueprint
 from core.distributions import Distribution
@@ -56,14 +57,21 @@ def check(blueprint: Blueprint, origin: str) -> Kind:
         )
     _types(blueprint, kind, origin)
     for end in (0, 1):
-        params = kind.parameters(_bounds(blueprint, end), origin)
+        params = _params(blueprint, kind, end, origin)
         if not kind.reach_mm(params) > 0:
             raise RecipeError(f"{origin}: reach of {kind.reach_mm(params)} mm", "sizes above 0", "correct parameters")
     return kind
 
 
-def _bounds(blueprint: Blueprint, end: int) -> dict:
-    return {k: v.bounds()[end] if isinstance(v, Distribution) else v for k, v in blueprint.parameters.items()}
+def _params(blueprint: Blueprint, kind: Kind, end: int, origin: str) -> Any:
+    """The kind's parameters at the low (0) or high (1) end of every range."""
+    values = {k: v.bounds()[end] if isinstance(v, Distribution) else v for k, v in blueprint.parameters.items()}
+    try:
+        return kind.parameters(values, origin)
+    except RecipeError as error:
+        if origin in error.given:
+            raise
+        raise RecipeError(f"{origin}: {error.given}", error.expected, error.do) from error
 
 
 def _types(blueprint: Blueprint, kind: Kind, origin: str) -> None:

@@ -41,10 +41,8 @@ def make(bench: Bench, request: Request, values: dict[str, Any], rng: np.random.
     site = bench.place(request, reach, footprint(rough), rng)
     layers = kind.paint(params, ground_at(bench, site), child(stream, "paint"))
     radius = affected_radius(layers)
-    step = radius / RELIEF_STEPS if layers.displacement_m is not None else None
-    surface, _ = refine_around(bench.surface, [site], radius, max_edge_m=step)
-    local = replace(site, face=row_at(surface, site))
-    chart = unfold(surface, local, radius, blueprint.placement.cross_edges)
+    surface, _ = refine_around(bench.surface, [site], radius)
+    chart = unfold(surface, replace(site, face=row_at(surface, site)), radius, blueprint.placement.cross_edges)
     whole = min(chart.reached_m, chart.clear_m)
     if not holds_label(chart.uv_m[chart.valid], whole, layers):
         raise PlacementError(
@@ -59,7 +57,11 @@ def make(bench: Bench, request: Request, values: dict[str, Any], rng: np.random.
         keep=spheres(surface.triangles[chart.valid], chart.uv_m[chart.valid], site, layers),
         layers=layers,
     )
-    return draft, surface.with_corner(**{chart_name(request.id): chart.uv_m}), bench.pair
+    surface = surface.with_corner(**{chart_name(request.id): chart.uv_m})
+    if layers.displacement_m is not None:
+        # The chart is linear on each face, so it is carried to the finer ones as it is.
+        surface, _ = refine_around(surface, [site], radius, max_edge_m=radius / RELIEF_STEPS)
+    return draft, surface, bench.pair
 
 
 def ground_at(bench: Bench, site: Site) -> Ground:

@@ -196,9 +196,9 @@ def caps(mesh: Mesh, rows: np.ndarray, edges: np.ndarray | None = None) -> list[
     if not loops:
         raise PlacementError("the feature has no clean rim", "a closed loop around it", "choose another feature")
     result = [_cap(mesh, start[loop], other[k[loop], j[loop]]) for loop in loops]
-    edges = _edges(mesh) if edges is None else edges
-    edges = edges[~taken[edges[:, 2]] & ~taken[edges[:, 3]]]
-    if any(_pierced(mesh, cap, edges) for cap in result):
+    known = _edges(mesh) if edges is None else edges
+    kept = known[~taken[known[:, 2]] & ~taken[known[:, 3]]]
+    if any(_pierced(mesh, cap, kept) for cap in result):
         raise PlacementError("something passes through the feature", "a free hole or boss", "choose another feature")
     return result
 

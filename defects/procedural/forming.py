@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.defect import Site
 from core.errors import PlacementError
@@ -67,7 +67,7 @@ def reach_across_mm(params: Any) -> float:
 def _along_edge(path: EdgePath, done: Change) -> dict[str, float]:
     """length_mm along the edge, and width_mm: how far from it the change reaches."""
     fine = np.linspace(2 * path.s[0], 2 * path.s[-1], 2001)
-    gap, near = cKDTree(path.at(fine)[0]).query(done.points_m)
+    gap, near = KDTree(path.at(fine)[0]).query(done.points_m)
     return {"length_mm": float(np.ptp(fine[near])) / MM, "width_mm": float(gap.max()) / MM}
 
 

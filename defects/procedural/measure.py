@@ -25,7 +25,7 @@ def label_area(layers: Layers) -> float:
     """
     d = layers.sdf_m.astype(np.float64)
     corners = d[:-1, :-1], d[:-1, 1:], d[1:, 1:], d[1:, :-1]
-    middle = sum(corners) / 4
+    middle = np.mean(corners, axis=0)
     whole = 0.0
     for a, b in zip(corners, (*corners[1:], corners[0]), strict=True):
         whole += float(_share_below_zero(np.stack([a.ravel(), b.ravel(), middle.ravel()])).sum())
@@ -80,4 +80,4 @@ def bounding_zone(points: np.ndarray) -> tuple[float, float, float, float]:
     """Centre and radius of a sphere that holds points (n, 3): about the middle of their box."""
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     radius = float(np.linalg.norm(points - centre, axis=1).max(initial=0.0))
-    return (*(float(c) for c in centre), radius)
+    return float(centre[0]), float(centre[1]), float(centre[2]), radius

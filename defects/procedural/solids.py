@@ -14,7 +14,7 @@ import manifold3d
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.errors import PlacementError
 from core.mesh import NORMAL, Mesh
@@ -204,7 +204,7 @@ def _cut(whole: Mesh, solid: np.ndarray, body: Body, operation: str) -> _Cut | N
     a_xyz, a_faces, a_mine, a_parent = _unpack(result, first)
     b_xyz, b_faces, b_mine, b_parent = _unpack(inside, first)
 
-    tree = cKDTree(whole.vertices[used])
+    tree = KDTree(whole.vertices[used])
     gap, near = tree.query(a_xyz)
     fresh = np.flatnonzero(gap > 0)
     a_pool = np.where(gap > 0, 0, used[near])
@@ -217,7 +217,7 @@ def _cut(whole: Mesh, solid: np.ndarray, body: Body, operation: str) -> _Cut | N
     b_pool[b_used] = np.where(gap > 0, -1, used[near])
     loose = b_used[gap > 0]
     if len(loose):
-        gap, near = cKDTree(a_xyz[fresh]).query(b_xyz[loose]) if len(fresh) else (np.array([np.inf]), np.array([0]))
+        gap, near = KDTree(a_xyz[fresh]).query(b_xyz[loose]) if len(fresh) else (np.array([np.inf]), np.array([0]))
         if (gap > SNAP_M).any():
             return None
         b_pool[loose] = a_pool[fresh[near]]
