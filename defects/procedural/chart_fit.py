@@ -22,7 +22,7 @@ ACROSS = 0.05
 ROUNDS = 24
 STILL = 2e-5
 """Greatest move of a vertex, as a share of the radius, at which the rounds end."""
-SMOOTH = 0.3
+SMOOTH = 0.06
 """Over which share of the radius the stretch is smoothed."""
 
 
@@ -83,7 +83,7 @@ def fit(faces: np.ndarray, place: np.ndarray, start: int, n: int, radius: float)
         z = _rounds(mesh, z, free, place.mean(axis=1), radius)
     result = np.full(n, np.nan + 0j)
     result[used] = z
-    return result, _interpolation_error(mesh, z, place)
+    return result, _interpolation_error(mesh, z, place) + _radial_error(mesh, z, place)
 
 
 def _rounds(mesh: _Elements, z: np.ndarray, free: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
@@ -142,6 +142,11 @@ def _interpolation_error(mesh: _Elements, z: np.ndarray, place: np.ndarray) -> f
     about = (mesh.to_vertices(rest.real) + 1j * mesh.to_vertices(rest.imag)) / np.maximum(mass, 1e-300)
     longest = np.abs(np.roll(place, -1, axis=1) - place).max(axis=1)
     return float((longest * np.abs(about[mesh.faces] - rest[:, None]).max(axis=1)).max() / 4)
+
+
+def _radial_error(mesh: _Elements, z: np.ndarray, place: np.ndarray) -> float:
+    """Greatest difference between the fit's distance from the site and that along the unfolded line, metres."""
+    return float(np.abs(np.abs(z[mesh.faces].mean(axis=1)) - np.abs(place.mean(axis=1))).max())
 
 
 def gradients(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

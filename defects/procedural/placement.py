@@ -20,8 +20,8 @@ from defects.procedural.placement_shape import Footprint, candidates, clear_of, 
 MM = 1e-3
 DRAWS = (256, 2048, 8192)
 """Candidates are drawn in rounds; nearly every site comes from the first."""
-TRIES = 24
-"""Candidates a round that get as far as a chart."""
+TRIES = 30
+"""Candidates that get as far as a chart, over all rounds; bounds the time until a refusal."""
 WALKS = 512
 
 Zones = Sequence[tuple[Sequence[float] | np.ndarray, float]]
@@ -133,7 +133,7 @@ class Placer:
         tally.blocked += int((~free).sum())
         gap, _ = self.ground.edge_gap(face, point, rough=True)
         if not rule.cross_edges:
-            free &= gap >= shape.across + shape.rim_min
+            free &= gap >= min(shape.along, shape.across) + shape.rim_min
         order = np.flatnonzero(free)
         if shape.long and not rule.cross_edges:
             order = order[:WALKS]
@@ -144,7 +144,7 @@ class Placer:
             order = order[run >= need]
         elif not rule.cross_edges:
             tally.widest_m = max(tally.widest_m, float(gap[clear_of(point, direction, shape, taken, 0)].max(initial=0)))
-        for k in order[:TRIES]:
+        for k in order[: TRIES - tally.bent]:
             site = site_at(self.mesh, int(face[k]), point[k], direction[k])
             if self._fits(site, rule, shape):
                 return site

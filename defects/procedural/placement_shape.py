@@ -40,10 +40,6 @@ class Footprint:
         along, across = half_extent_m or (reach_m, reach_m)
         if not (np.isfinite([along, across, reach_m]).all() and along > 0 and across > 0 and reach_m > 0):
             raise PlacementError(f"a reach of {reach_m} m and half extents {half_extent_m}", "lengths", "correct it")
-        if across > along:
-            raise PlacementError(
-                f"half extents {half_extent_m} m", "the longer one first: (along, across)", "swap them"
-            )
         return cls(along, across, half_extent_m is not None, low, high)
 
     @property
