@@ -66,7 +66,7 @@ def _chains(
     while len(owner):
         a, b = (start[owner] + t[:, None] * span[owner] for t in (t0, t1))
         size = np.linalg.norm(b - a, axis=1)
-        cut = (size > 1.5 * aim[owner]) & _near(a, b, points, radii)
+        cut = (size > aim[owner]) & _near(a, b, points, radii, 2 * aim[owner])
         owner, t0, t1 = owner[cut], t0[cut], t1[cut]
         middle = (t0 + t1) / 2
         cuts.append((owner, middle))
@@ -83,14 +83,15 @@ def _chains(
     return chains, vertices
 
 
-def _near(a: np.ndarray, b: np.ndarray, points: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Whether segments a..b (n, 3) come within a radius of any of the points."""
+def _near(a: np.ndarray, b: np.ndarray, points: np.ndarray, radii: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Whether segments a..b (n, 3) come within a radius of any of the points, and `more` (n,) beyond: both long edges
+    of a needle that overlaps the radius are cut."""
     along = b - a
     square = np.maximum((along**2).sum(1), 1e-300)
     near = np.zeros(len(a), bool)
     for point, radius in zip(points, radii, strict=True):
         t = np.clip(((point - a) * along).sum(1) / square, 0.0, 1.0)
-        near |= np.linalg.norm(a + t[:, None] * along - point, axis=1) < radius
+        near |= np.linalg.norm(a + t[:, None] * along - point, axis=1) < radius + more
     return near
 
 
