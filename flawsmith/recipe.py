@@ -94,7 +94,7 @@ class Recipe(FileModel):
     seed: int = 0
     twin: Literal["none", "windowed", "full"] = "windowed"
     min_visibility: float = Field(default=0.0, ge=0)
-    min_label_px: int = Field(default=1, ge=1)
+    min_label_px: int = Field(default=16, ge=1)
     tries: int = Field(default=12, ge=1)
     outputs: tuple[Output, ...] = OUTPUTS
     exports: tuple[Export, ...] = ("mvtec", "coco", "yolo")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
-from core.errors import FlawsmithError
+from core.errors import FlawsmithError, PlacementError
 from flawsmith import Recipe, images, run
 from flawsmith.dataset import read_manifest
 from flawsmith.listing import FOLDERS
@@ -34,12 +35,12 @@ BASE: dict[str, Any] = {
 KEYS = {"materials": "material", "stations": "station", "cameras": "camera", "backdrops": "backdrop"}
 
 
-def recipe_for(folder: str, name: str) -> Recipe:
-    """The whole housing with one thing changed; a defect close up, under a light that shows relief."""
+def recipe_for(folder: str, name: str, flat: bool = True) -> Recipe:
+    """The whole housing with one thing changed; a defect close up, `flat`: on a plane, where it is easiest to see."""
     if folder == "blueprints":
-        changes: dict[str, Any] = {
-            "blueprints": [name], "good_fraction": 0.0, "viewpoint": CLOSE, "station": "bar_line",
-        }  # fmt: skip
+        changes: dict[str, Any] = {"blueprints": [name], "good_fraction": 0.0, "viewpoint": CLOSE}
+        if flat:
+            changes["part"] = {"path": BASE["part"], "regions": ["planar"]}
     else:
         changes = {KEYS[folder]: name}
     return Recipe.model_validate(BASE | changes).within(PARTS)
@@ -52,12 +53,18 @@ def make(folder: str, name: str) -> bool:
     if path.exists() and path.stat().st_mtime > source.stat().st_mtime:
         return False
     with tempfile.TemporaryDirectory() as temporary:
-        out = Path(temporary) / "d"
-        run(recipe_for(folder, name), out, device="auto")
-        photo = images.read_photo(out / read_manifest(out)[0].files["image"].path)
+        try:
+            photo = _photo(recipe_for(folder, name), Path(temporary) / "flat")
+        except PlacementError:
+            photo = _photo(recipe_for(folder, name, flat=False), Path(temporary) / "anywhere")
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return True
+
+
+def _photo(recipe: Recipe, out: Path) -> np.ndarray:
+    run(recipe, out, device="auto")
+    return images.read_photo(out / read_manifest(out)[0].files["image"].path)
 
 
 def main(folders: list[str]) -> int:

@@ -69,7 +69,6 @@ def test_a_wrong_recipe_key_reaches_the_user_with_its_brackets(tmp_path: Path) -
 
 
 def test_run_passes_on_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("flawsmith.pipeline")
     seen: dict = {}
 
     def fake(recipe: object, out: Path, **options: object) -> DatasetSummary:
@@ -91,7 +90,6 @@ def test_run_passes_on_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_interruption_is_exit_code_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("flawsmith.pipeline")
 
     def fake(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
