@@ -76,7 +76,7 @@ def _place(bench: Bench, request: Request) -> Draft:
             same = same + 1 if last is not None and last.given == error.given else 1
             last = error
             if same == HOPELESS:
-                break
+                raise
             continue
         bench.surface, bench.pair = surface, pair
         bench.taken.extend(draft.keep)
@@ -85,7 +85,7 @@ def _place(bench: Bench, request: Request) -> Draft:
         return replace(draft, measured={**draft.measured, "attempts": float(attempt + 1)})
     assert last is not None
     raise PlacementError(
-        f"{request.origin} found no place on part '{bench.part.name}' in {attempt + 1} tries; the last: {last.given}",
+        f"{request.origin} found no place on part '{bench.part.name}' in {TRIES} tries; the last: {last.given}",
         last.expected,
         last.do,
     )

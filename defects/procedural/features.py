@@ -148,7 +148,9 @@ def loop_area(points: np.ndarray, normal: np.ndarray) -> float:
 
 
 def _described(mesh: Mesh, rows: np.ndarray, edges: np.ndarray) -> Feature | None:
-    """None when its rims cannot be closed by flat caps that nothing else passes through."""
+    """None when the rest would fall apart, or the rims cannot be closed by flat caps that nothing passes through."""
+    if _parts_the_rest(mesh, rows):
+        return None
     try:
         cap = caps(mesh, rows, edges)
     except PlacementError:
@@ -166,6 +168,16 @@ def _described(mesh: Mesh, rows: np.ndarray, edges: np.ndarray) -> Feature | Non
     return Feature(
         kind, rows, float(width), float(np.ptp(along)), abs(plug.volume), centre, widest.normal, len(cap), radius
     )
+
+
+def _parts_the_rest(mesh: Mesh, rows: np.ndarray) -> bool:
+    """Whether the surface falls apart without `rows` (the core of a groove is no boss)."""
+    kept = np.ones(len(mesh.faces), bool)
+    kept[rows] = False
+    around = np.unique(mesh.neighbours[rows])
+    around = around[(around >= 0) & kept[around]]
+    linked = (mesh.neighbours >= 0) & kept[:, None] & kept[mesh.neighbours]
+    return len(np.unique(_labels(mesh.neighbours, linked, len(kept))[around])) > 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,9 @@ from defects.procedural.kind import MM, Kind
 from defects.procedural.raster import fractal_noise
 from defects.procedural.solids import Body
 
-RINGS, SECTORS = 14, 72
+CELLS = 28
+"""Cells of the grid that is bent into each end of a plug, along either side."""
+
 EMBED_M = 20e-6
 """A plug is this much wider than the hole's rim, so that it cuts the wall squarely."""
 
@@ -69,9 +71,8 @@ def plug(p: Params, feature: Feature, rng: np.random.Generator) -> Body:
     around = _frame(feature.axis)
     points = [feature.centre_m + s @ around for s in sheets]
     vertices = np.concatenate(points)
-    disc = _disc()
+    disc, rim = _grid()
     lift = len(points[0])
-    rim = 1 + (RINGS - 1) * SECTORS + np.arange(SECTORS)
     after = np.roll(rim, -1)
     side = np.concatenate([np.stack([rim, rim + lift, after + lift], 1), np.stack([rim, after + lift, after], 1)])
     faces = np.concatenate([disc, disc[:, ::-1] + lift, side])
@@ -79,11 +80,14 @@ def plug(p: Params, feature: Feature, rng: np.random.Generator) -> Body:
 
 
 def _sheet(p: Params, radius: float, level: float, rng: np.random.Generator) -> np.ndarray:
-    """(n, 3) an uneven disc at `level` along z: centre, then rings."""
-    r = radius * (np.arange(1, RINGS + 1) / RINGS) ** 0.8
-    a = 2 * np.pi * np.arange(SECTORS) / SECTORS
-    x = np.r_[0.0, np.outer(r, np.cos(a)).ravel()]
-    y = np.r_[0.0, np.outer(r, np.sin(a)).ravel()]
+    """(n, 3) an uneven disc at `level` along z: a square grid bent round, without a pole (Shirley and Chiu 1997)."""
+    a, b = (x.ravel() for x in np.meshgrid(*2 * [np.linspace(-1, 1, CELLS + 1)], indexing="ij"))
+    flat = np.abs(a) > np.abs(b)
+    r = np.where(flat, a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.where(flat, np.pi / 4 * b / a, np.pi / 2 - np.pi / 4 * a / b)
+    angle[r == 0] = 0.0
+    x, y = radius * r * np.cos(angle), radius * r * np.sin(angle)
     far = np.hypot(x, y) / radius
     bumps = fractal_noise(x, y, 0.7 * radius, rng, 4, 0.55)
     meniscus = (far**4) * (0.6 + 0.4 * fractal_noise(x / radius, y / radius, 0.8, rng, 2)) * rng.choice([-1.0, 1.0])
@@ -97,15 +101,12 @@ def _frame(axis: np.ndarray) -> np.ndarray:
     return np.stack([u, np.cross(axis, u), axis])
 
 
-def _disc() -> np.ndarray:
-    """Faces of a disc: a fan about point 0, then rings of quads."""
-    k = np.arange(SECTORS)
-    after = (k + 1) % SECTORS
-    parts = [np.stack([np.zeros_like(k), 1 + k, 1 + after], axis=1)]
-    for ring in range(RINGS - 1):
-        a, b = 1 + ring * SECTORS + k, 1 + ring * SECTORS + after
-        parts += [np.stack([a, a + SECTORS, b + SECTORS], 1), np.stack([a, b + SECTORS, b], 1)]
-    return np.concatenate(parts)
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    """Faces of the square grid, counter-clockwise, and the vertices of its rim in that order."""
+    n = np.arange((CELLS + 1) ** 2).reshape(CELLS + 1, CELLS + 1)
+    a, b, c, d = (x.ravel() for x in (n[:-1, :-1], n[1:, :-1], n[1:, 1:], n[:-1, 1:]))
+    faces = np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+    return faces, np.concatenate([n[:-1, 0], n[-1, :-1], n[:0:-1, -1], n[0, :0:-1]])
 
 
 KIND = Kind("missing_feature", "solid", Params, reach_mm)
