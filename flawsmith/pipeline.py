@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from defects.procedural.apply import defect_part
-from parts.lay import with_lay
 
 import parts
 from core.camera import as_matrix
@@ -29,6 +27,7 @@ from core.mesh import Mesh
 from core.part import Part
 from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, Rejected
 from core.seeds import child, child_seed
+from defects.procedural.apply import defect_part
 from defects.procedural.kinds import KINDS
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
@@ -36,6 +35,7 @@ from flawsmith.recipe import Recipe
 from flawsmith.resolve import Resolved, resolve
 from flawsmith.sight import Sight
 from flawsmith.versions import versions
+from parts.lay import with_lay
 from render.client import Renderer
 from render.frames import read_frame, read_ids
 from render.jobs import build_job
@@ -161,7 +161,7 @@ def make_image(stock: Stock, index: int, count: int, renderer: Renderer) -> tupl
             continue
         frame = shoot(stock, shot, renderer, reasons)
         if frame is not None:
-            return frame, _facts(stock, shot, reasons), shot.defected
+            return frame, facts_of(stock, shot, reasons), shot.defected
         last = None
     if isinstance(last, PlacementError):
         raise last
@@ -295,7 +295,7 @@ def job_of(stock: Stock, shot: Shot, folder: Path) -> RenderJob:
     )  # fmt: skip
 
 
-def _facts(stock: Stock, shot: Shot, reasons: Reasons) -> ImageFacts:
+def facts_of(stock: Stock, shot: Shot, reasons: Reasons) -> ImageFacts:
     recipe = stock.resolved.recipe
     return ImageFacts(
         index=shot.index,
