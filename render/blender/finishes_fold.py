@@ -1,7 +1,7 @@
 """What a pixel cannot resolve of a micro-structure becomes roughness. Plain Python, no Blender.
 
 Every layer of a structure is a sum of waves, each with a wavelength L, an rms height h and rms slopes across and along
-the lay. A wave is drawn where a pixel is below L / 5, gone above L / 2, faded in between, and the part of its slope
+the lay. A wave is drawn where a pixel is below L / 7, gone above L / 2.5, faded in between, and the part of its slope
 variance s^2 that is gone widens the microfacet distribution: alpha^2 grows by 2 s^2 (for a Beckmann distribution
 alpha^2 is twice the slope variance; Olano and Baker 2010 filter normal maps the same way).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-SHARP, GONE = 5.0, 2.0
+SHARP, GONE = 7.0, 2.5
 """Pixels per wavelength at which a wave is drawn in full, and at which it is gone."""
 MM, UM = 1e-3, 1e-6
 LEAST_ASPECT = 0.1
