@@ -105,7 +105,7 @@ def _drawn(request: Request, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _refuse_rejected(request: Request, draft: Draft) -> None:
-    known = {**draft.parameters, **draft.measured}
+    known = {**draft.measured, **draft.parameters}
     for name, limit in request.blueprint.limits.reject.items():
         if name in known and not limit.holds(known[name]):
             raise PlacementError(f"{name} came out as {known[name]:.4g}", "it within the reject limits", "widen them")
