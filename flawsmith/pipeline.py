@@ -63,7 +63,7 @@ class Stock:
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One image before it is rendered."""
+    """One image before it is rendered. must_show: a label; a turning part may turn its defects away."""
 
     index: int
     seed: int
@@ -73,6 +73,7 @@ class Shot:
     scene: Scene
     names: Mapping[str, str]
     station_version: int
+    must_show: bool
 
 
 @dataclass
@@ -115,8 +116,8 @@ def run(
     if progress:
         progress(count, count)
     summary = writer.finish(time.monotonic() - started)
-    finishing.finish(out, recipe.exports)
-    return summary
+    notes = finishing.finish(out, recipe.exports)
+    return summary.model_copy(update={"notes": tuple(notes)})
 
 
 def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
@@ -195,7 +196,8 @@ def draw_shot(stock: Stock, index: int, count: int, attempt: int) -> Shot:
         )  # fmt: skip
 
     def defects_on(allowed: np.ndarray | None, placement: int) -> DefectedPart:
-        seed = child_seed(root, "specimen", specimen, attempt, placement)
+        tried = (attempt, placement) if views == 1 else (0, 0)  # all views show one and the same specimen
+        seed = child_seed(root, "specimen", specimen, *tried)
         return defect_part(stock.part, blueprints, material=material, seed=seed, mesh=mesh, allowed=allowed)
 
     if isinstance(viewpoint, LookAtDefect):
@@ -205,7 +207,8 @@ def draw_shot(stock: Stock, index: int, count: int, attempt: int) -> Shot:
         defected = _placed_in_view(stock, blueprints, defects_on, scene, sight, views)
     names = {"station": station.name, "backdrop": backdrop.name, "lens": camera.name, "viewpoint": viewpoint.kind}
     seed = child_seed(root, "image", index)
-    return Shot(index, seed, specimen, material, defected, scene, names, station.version)
+    must_show = bool(defected.defects) and (views == 1 or isinstance(viewpoint, LookAtDefect))
+    return Shot(index, seed, specimen, material, defected, scene, names, station.version, must_show)
 
 
 def _placed_in_view(stock: Stock, blueprints, defects_on, scene: Scene, sight: Sight, views: int) -> DefectedPart:
@@ -267,9 +270,9 @@ def shoot(stock: Stock, shot: Shot, renderer: Renderer, reasons: Reasons) -> Fra
 
     def shows_labels(files: Mapping[str, Path]) -> bool:
         ids = read_ids(job, files)
-        return not marks or any((ids == d.id).sum() >= recipe.min_label_px for d in marks)
+        return any((ids == d.id).sum() >= recipe.min_label_px for d in marks)
 
-    rendered = renderer.render(job, folder, shows_labels if marks else None)
+    rendered = renderer.render(job, folder, shows_labels if shot.must_show else None)
     if rendered.skipped:
         reasons.counts["label not visible"] += 1
         return None
