@@ -23,8 +23,8 @@ class Mesh:
     smooth inside a smooth patch and split at sharp edges; "chart_<id>" (k=2, metres, NaN where the face is not
     in the chart); "lay" (see `parts.lay`).
     face: name -> (m,) int32: "patch" (smooth patch), "solid", "cad_face" (-1 unknown), "colour",
-    "defect_tag" (0, or the id of the defect whose real geometry the face belongs to), "bare" (1 on raw metal: fractures,
-    burrs; else 0).
+    "defect_tag" (0, or the id of the defect whose real geometry the face belongs to), "bare" (1 on raw metal:
+    fractures, burrs; else 0).
     """
 
     vertices: np.ndarray
