@@ -18,7 +18,7 @@ from core.errors import GeometryError
 from core.mesh import Mesh
 from defects.procedural.chart_fit import corner_means, fit, stretches
 from defects.procedural.chart_overlap import covered_twice
-from defects.procedural.chart_patch import Patch, gap_to_origin, place_faces, triangle_gap
+from defects.procedural.chart_patch import Patch, Window, gap_to_origin, place_faces
 from defects.procedural.sharp import SHARP_RAD, to_segments
 
 MAX_TURN_RAD = float(np.deg2rad(120.0))
@@ -69,9 +69,11 @@ def unfold(
     cross_edges: bool = False,
     sharp_angle_rad: float = SHARP_RAD,
     max_turn_rad: float = MAX_TURN_RAD,
+    half_extent_m: tuple[float, float] | None = None,
 ) -> Unfolding:
     """The chart about `site` (a point in face `site.face` of this mesh) over the faces that overlap `radius_m`.
 
+    half_extent_m: for long thin defects, only the faces that overlap this rectangle too (half lengths along u and v).
     u runs along `site.direction`, v to its left seen from outside. The chart stops at borders and, unless
     `cross_edges`, at edges with a dihedral angle above `sharp_angle_rad`; before the cut locus; and where the
     normal has turned from the site's by more than `max_turn_rad`, so that it never covers both sides of a thin wall.
@@ -79,16 +81,17 @@ def unfold(
     """
     if not (np.isfinite(radius_m) and radius_m > 0):
         raise GeometryError(f"a chart of radius {radius_m} m", "a positive length", "correct the defect's reach")
-    wide = radius_m * MARGIN
-    patch = Patch.around(mesh, site, wide, None if cross_edges else sharp_angle_rad)
+    window = Window(radius_m, half_extent_m)
+    wide = window.wider(MARGIN)
+    patch = Patch.around(mesh, site, wide.radius, None if cross_edges else sharp_angle_rad)
     placed = place_faces(patch, site, wide, max_turn_rad)
-    overlap = placed.reached & (triangle_gap(placed.place) < wide)
+    overlap = placed.reached & wide.holds(placed.place)
     good, z, error = _one_map(patch, placed.place, overlap, radius_m)
     uv = z[patch.faces]
     twice = covered_twice(patch, uv, good, placed.detour, radius_m)
     if twice.any():
         good = _joined(patch, good & ~twice)
-    return _result(mesh, patch, uv, good, placed.reached & ~overlap, radius_m, error)
+    return _result(mesh, patch, uv, good, placed.reached & ~overlap, window, error)
 
 
 def _one_map(patch: Patch, place: np.ndarray, good: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -127,10 +130,11 @@ def _joined(patch: Patch, good: np.ndarray) -> np.ndarray:
 
 
 def _result(
-    mesh: Mesh, patch: Patch, z: np.ndarray, good: np.ndarray, beyond: np.ndarray, radius: float, error: float
+    mesh: Mesh, patch: Patch, z: np.ndarray, good: np.ndarray, beyond: np.ndarray, window: Window, error: float
 ) -> Unfolding:
-    """Corner values on the mesh, and the segments at which the chart ends. beyond: (k,) faces outside the radius."""
-    keep = good & (triangle_gap(np.where(good[:, None], z, 0)) < radius)
+    """Corner values on the mesh, and the segments at which the chart ends. beyond: (k,) faces outside the window."""
+    keep = good.copy()
+    keep[good] = window.holds(z[good])
     valid = np.zeros(len(mesh.faces), bool)
     valid[patch.rows[keep]] = True
     uv = np.full((len(mesh.faces), 3, 2), np.nan)
@@ -142,8 +146,8 @@ def _result(
     far = patch.twin[half]
     ends = patch.stop[half]
     fails = (far >= 0) & ~good[far // 3] & ~beyond[far // 3]
-    inside = gap < radius
-    reached = float(gap[fails & inside].min(initial=radius))
+    inside = window.touches(p, q)
+    reached = float(gap[fails & inside].min(initial=window.radius))
     stop = (ends | fails) & inside
     segments = np.stack([p[stop], q[stop]], axis=1)
     return Unfolding(uv, valid, reached, error, np.stack([segments.real, segments.imag], axis=2))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import SuperLU, splu
 
 ACROSS = 0.05
@@ -60,7 +60,7 @@ class _Elements:
         """(f, n) derivative of a vertex field along unit directions (f,) complex, times the root of the area."""
         entry = self.root[:, None] * (np.conj(self.gradient) * direction[:, None]).real
         row = np.repeat(np.arange(len(self.faces)), 3)
-        return coo_matrix((entry.ravel(), (row, self.faces.ravel())), (len(self.faces), self.n)).tocsr()
+        return csr_matrix((entry.ravel(), (row, self.faces.ravel())), (len(self.faces), self.n))
 
     def to_vertices(self, values: np.ndarray) -> np.ndarray:
         """A density (f,) integrated against the hat functions (n,)."""

@@ -90,6 +90,31 @@ class Patch:
         return corners @ u + 1j * (corners @ np.cross(normal, u))
 
 
+@dataclass(frozen=True)
+class Window:
+    """What of the chart is wanted: a disc and, for long thin defects, only a rectangle in it. half: its half extents
+    along u and v. All metres."""
+
+    radius: float
+    half: tuple[float, float] | None = None
+
+    def wider(self, share: float) -> Window:
+        """Larger by a share of the radius on all sides."""
+        more = (share - 1) * self.radius
+        return Window(self.radius + more, self.half and (self.half[0] + more, self.half[1] + more))
+
+    def touches(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether segments p..q (complex) come inside."""
+        near = gap_to_origin(p, q) < self.radius
+        return near if self.half is None else near & crosses_box(p, q, self.half)
+
+    def holds(self, place: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether triangles (n, 3) complex overlap it."""
+        p, q = place, np.roll(place, -1, axis=1)
+        around = ((np.conj(q - p) * (0 - p)).imag >= 0).all(axis=1)
+        return around | self.touches(p.ravel(), q.ravel()).reshape(-1, 3).any(axis=1)
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """place: (k, 3) complex, metres. cost: (k,) length of the way to the face's centre, inf where not reached.
@@ -105,9 +130,10 @@ class Placed:
         return np.isfinite(self.cost)
 
 
-def place_faces(patch: Patch, site: Site, radius_m: float, max_turn_rad: float) -> Placed:
-    """Place every face that overlaps the radius, outwards from the site. Faces whose normal turns by more than
+def place_faces(patch: Patch, site: Site, window: Window, max_turn_rad: float) -> Placed:
+    """Place every face that overlaps the window, outwards from the site. Faces whose normal turns by more than
     `max_turn_rad` from the site's are left out: the far side of a thin wall with a rounded rim is another place."""
+    radius_m = window.radius
     k = len(patch.faces)
     place, cost, detour = np.zeros((k, 3), complex), np.full(k, np.inf), np.zeros(k)
     place[patch.start], cost[patch.start] = patch.laid(site), 0.0
@@ -124,7 +150,7 @@ def place_faces(patch: Patch, site: Site, radius_m: float, max_turn_rad: float) 
         half = (3 * front[:, None] + corners).ravel()
         p, q = place[front].ravel(), np.roll(place[front], -1, axis=1).ravel()
         far = patch.twin[half]
-        go = (far >= 0) & (gap_to_origin(p, q) < radius_m)
+        go = (far >= 0) & window.touches(p, q)
         go &= facing[far // 3]
         half, far, p, q = half[go], far[go], p[go], q[go]
         tip = q + (p - q) * patch.apex[far]
@@ -154,11 +180,15 @@ def gap_to_origin(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.abs(p + t * d)
 
 
-def triangle_gap(place: np.ndarray) -> np.ndarray:
-    """(n,) distance from 0 to triangles (n, 3) complex; 0 inside."""
-    p, q = place, np.roll(place, -1, axis=1)
-    inside = ((np.conj(q - p) * (0 - p)).imag >= 0).all(axis=1)
-    return np.where(inside, 0.0, gap_to_origin(p, q).min(axis=1))
+def crosses_box(p: np.ndarray, q: np.ndarray, half: tuple[float, float]) -> np.ndarray:
+    """(n,) bool: whether segments p..q (complex) touch the rectangle -half..half about 0."""
+    a, b, box = np.stack([p.real, p.imag]), np.stack([q.real, q.imag]), np.array(half)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.stack([(-box - a) / (b - a), (box - a) / (b - a)])
+    within = np.abs(a) <= box
+    enter = np.where(a == b, np.where(within, -np.inf, np.inf), t.min(axis=0)).max(axis=0)
+    leave = np.where(a == b, np.where(within, np.inf, -np.inf), t.max(axis=0)).min(axis=0)
+    return (enter <= leave) & (enter <= 1) & (leave >= 0)
 
 
 def _twins(faces: np.ndarray) -> np.ndarray:

@@ -142,8 +142,12 @@ class Placer:
             run = np.minimum(*walks)
             tally.widest_m = max(tally.widest_m, float(run.max(initial=0.0)))
             order = order[run >= need]
+        elif np.isfinite(shape.rim_max):
+            order = order[:WALKS]
+            exact, _ = self.ground.edge_gap(face[order], point[order])
+            order = order[exact <= shape.across + shape.rim_max]
         elif not rule.cross_edges:
-            tally.widest_m = max(tally.widest_m, float(gap[clear_of(point, direction, shape, taken, 0)].max(initial=0)))
+            tally.widest_m = max(tally.widest_m, float(gap.max()))
         for k in order[: TRIES - tally.bent]:
             site = site_at(self.mesh, int(face[k]), point[k], direction[k])
             if self._fits(site, rule, shape):
@@ -157,19 +161,19 @@ class Placer:
             gap, _ = self.ground.edge_gap(np.array([site.face]), np.array([site.point_m]))
             if not shape.rim_min <= gap[0] - shape.across <= shape.rim_max:
                 return False
-        chart = unfold(self.mesh, site, shape.chart_radius, rule.cross_edges)
+        radius, half = shape.window
+        chart = unfold(self.mesh, site, radius, rule.cross_edges, half_extent_m=half)
         if not shape.long:
             return chart.reached_m >= shape.across
         gap = shape.gap(chart.stops_m)
-        if rule.cross_edges:
-            return gap > 0
-        return gap >= shape.rim_min and (gap <= shape.rim_max or shape.rim_max == np.inf)
+        low, high = (0.0, np.inf) if rule.cross_edges else (shape.rim_min, shape.rim_max)
+        return gap > 0 and low <= gap <= high
 
     def _refusal(self, blueprint: Blueprint, shape: Footprint, tally: _Tally) -> PlacementError:
         where = ", ".join(blueprint.placement.regions) or "any face"
         need, widest = shape.along + shape.rim_min, tally.widest_m
         given = f"blueprint '{blueprint.name}' on part '{self.part.name}' ({where})"
-        if widest < need:
+        if widest < need and not (tally.blocked and widest == 0.0):
             what = "straight run on both sides of a site" if shape.long else "distance from a site to a sharp edge"
             return PlacementError(
                 f"{given} needs {need / MM:.1f} mm of free surface around its site",

@@ -11,6 +11,7 @@ from core.blueprint import Placement
 from core.defect import Site, unit
 from core.errors import PlacementError
 from core.mesh import Mesh
+from defects.procedural.chart_patch import crosses_box
 from defects.procedural.placement_ground import Ground
 from defects.procedural.sharp import to_segments
 
@@ -43,30 +44,22 @@ class Footprint:
         return cls(along, across, half_extent_m is not None, low, high)
 
     @property
-    def circumscribed(self) -> float:
-        """Radius of the least disc around the footprint."""
-        return float(np.hypot(self.along, self.across)) if self.long else self.across
-
-    @property
-    def chart_radius(self) -> float:
-        """How far a chart must look to judge the footprint and its edge distance."""
-        beyond = self.rim_max if np.isfinite(self.rim_max) and self.long else self.rim_min
-        return self.circumscribed + beyond + 1e-9
+    def window(self) -> tuple[float, tuple[float, float] | None]:
+        """Radius and half extents of a chart that can judge the footprint and its edge distance."""
+        if not self.long:
+            return self.across + self.rim_min, None
+        beyond = 1e-9 + (self.rim_max if np.isfinite(self.rim_max) else self.rim_min)
+        half = self.along + beyond, self.across + beyond
+        return float(np.hypot(*half)), half
 
     def gap(self, stops_m: np.ndarray) -> float:
         """Distance from the rectangle to chart segments (s, 2, 2), metres; 0 where one touches it, inf without any."""
         if len(stops_m) == 0:
             return np.inf
-        half = np.array([self.along, self.across])
         a, b = stops_m[:, 0], stops_m[:, 1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.stack([(-half - a) / (b - a), (half - a) / (b - a)])
-        parallel = b == a
-        within = np.abs(a) <= half
-        enter = np.where(parallel, np.where(within, -np.inf, np.inf), t.min(axis=0)).max(axis=1)
-        leave = np.where(parallel, np.where(within, np.inf, -np.inf), t.max(axis=0)).min(axis=1)
-        if ((enter <= leave) & (enter <= 1) & (leave >= 0)).any():
+        if crosses_box(a @ [1, 1j], b @ [1, 1j], (self.along, self.across)).any():
             return 0.0
+        half = np.array([self.along, self.across])
         outside = np.minimum(*(np.linalg.norm(np.maximum(np.abs(p) - half, 0), axis=1) for p in (a, b)))
         corners = half * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
         near = [to_segments(np.broadcast_to(c, a.shape), a, b) for c in corners]

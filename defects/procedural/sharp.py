@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.mesh import Mesh
 
@@ -15,8 +15,8 @@ SHARP_RAD = float(np.deg2rad(30.0))
 NEEDLE = 1e-6
 """Height over longest edge below which a triangle's normal is rounding noise and says nothing about a fold."""
 
-PIECES = 200_000
-"""Points that a `Segments` index may hold."""
+PIECES = 8_000
+"""Pieces that a `Segments` index cuts its segments into, beside one for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class Segments:
     def __init__(self, starts: np.ndarray, ends: np.ndarray) -> None:
         self.starts, self.ends = np.asarray(starts, float), np.asarray(ends, float)
         length = np.linalg.norm(self.ends - self.starts, axis=1)
-        step = max(float(length.sum()) / PIECES, float(np.median(length)) if len(length) else 1.0, 1e-12)
+        step = max(float(length.sum()) / PIECES, 1e-12)
         count = np.maximum(np.ceil(length / step).astype(int), 1)
         self._owner = np.repeat(np.arange(len(length)), count)
         rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -113,8 +113,8 @@ class Segments:
         return len(self.starts)
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self._centres)
+    def _tree(self) -> KDTree:
+        return KDTree(self._centres)
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, 3) -> distance (n,) metres (inf without segments) and the index of the nearest segment (n,)."""
@@ -136,8 +136,9 @@ class Segments:
 
     def near(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `nearest`, fast and rough: the distance is never less than the true one, and at most half a piece more."""
-        gap, who = self._tree.query(np.asarray(points, float).reshape(-1, 3))
-        return gap, self._owner[who]
+        points = np.asarray(points, float).reshape(-1, 3)
+        owner = self._owner[self._tree.query(points)[1]]
+        return to_segments(points, self.starts[owner], self.ends[owner]), owner
 
 
 def to_segments(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

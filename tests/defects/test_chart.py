@@ -316,6 +316,20 @@ def test_room_is_the_distance_to_where_the_chart_ends() -> None:
     assert chart.clear_m == pytest.approx(wanted[0], rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["icosphere 5120", "rings 32"])
+def test_a_rectangle_of_the_chart_is_the_same_chart(name: str) -> None:
+    mesh = balls()[name]
+    site = site_near(mesh, RHO * unit_vector(5), unit_vector(6))
+    whole = unfold(mesh, site, 0.006)
+    strip = unfold(mesh, site, 0.006, half_extent_m=(0.005, 0.0002))
+    assert strip.valid.sum() < 0.5 * whole.valid.sum() and whole.valid[strip.valid].all()
+    line = np.linspace(-0.005, 0.005, 200)
+    for v in (-0.0002, 0.0, 0.0002):
+        uv = np.stack([line, np.full(200, v)], axis=1)
+        drawn = [on_surface(mesh, c, np.flatnonzero(c.valid), uv) for c in (whole, strip)]
+        assert np.linalg.norm(drawn[0] - drawn[1], axis=1).max() < 0.004 * 0.005
+
+
 def test_the_same_input_gives_the_same_bytes() -> None:
     mesh = balls()["rings 32"]
     site = site_near(mesh, RHO * unit_vector(5), unit_vector(6))
