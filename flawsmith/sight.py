@@ -33,6 +33,11 @@ class Sight:
         result[hit[(hit >= 0) & (facing > STEEPEST)]] = True
         return result
 
+    def open(self, point: np.ndarray, normal: np.ndarray) -> bool:
+        """True when nothing of the part lies straight above a surface point (3,) with that normal (3,)."""
+        lift = 1e-4 * float(np.linalg.norm(self.mesh.bounds[1] - self.mesh.bounds[0]))
+        return not self._rays.intersects_any((point + lift * normal)[None], normal[None])[0]
+
     def sees(self, camera: Camera, world_from_part: np.ndarray, point: np.ndarray, normal: np.ndarray) -> bool:
         """True when a surface point (3,) with that normal lies in the frame, unhidden by the part, not too steep."""
         world = world_from_part[:3, :3] @ point + world_from_part[:3, 3]

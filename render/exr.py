@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO
 
 from core.errors import RenderError
 
+oiio: Any = OpenImageIO  # its stubs name nothing
 RENAMED = {"Object Index": "IndexOB", "Material Index": "IndexMA", "Depth": "Z"}
 ORDER = {"R": 0, "G": 1, "B": 2, "A": 3, "X": 0, "Y": 1, "Z": 2, "V": 0}
 

@@ -28,13 +28,14 @@ def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.rando
     files = rendered.files
     label = read_passes(files["label"])
     ids = _merged_ids(job, files, label)
+    shape = (job.camera.height, job.camera.width)
     part = label[SEEN][..., 0] > 0.5
     beauty = read_passes(files["beauty"])
     radiance = _radiance(beauty, job)
     noisy = beauty["Noisy Image"][..., :3] if job.denoise else radiance
     clean, clean_noisy = _twin(job, files, radiance, noisy)
     factor = develop.exposure(sensor, radiance, part)
-    field = develop.noise_field(sensor, ids.shape, rng)
+    field = develop.noise_field(sensor, shape, rng)
     return Frame(
         camera=job.camera,
         rgb=develop.develop(sensor, radiance, factor, field),
@@ -43,8 +44,8 @@ def read_frame(job: RenderJob, rendered: Rendered, sensor: Sensor, rng: np.rando
         normal=_normal(job, label, part),
         part=part,
         ids=ids,
-        coverage=_coverage(job, files, ids.shape),
-        amodal=_amodal(job, files, ids.shape),
+        coverage=_coverage(job, files, shape),
+        amodal=_amodal(job, files, shape),
         visibility={}
         if clean_noisy is None
         else {i: develop.visibility(sensor, noisy, clean_noisy, factor, ids == i) for i in job.defect_ids},

@@ -17,9 +17,10 @@ import numpy as np
 from core.colour import srgb_from_linear
 from core.errors import FlawsmithError
 from flawsmith.contact_sheet import tile_sheet
-from flawsmith.pipeline import Stock, load_stock, make_image
+from flawsmith.pipeline import make_image
 from flawsmith.recipe import Recipe
 from flawsmith.resolve import library_names
+from flawsmith.shots import Stock, load_stock
 from render.client import Renderer
 from scenes.library import load_backdrops, load_stations
 from scenes.viewpoints import Fixed, LookAtDefect
@@ -27,7 +28,11 @@ from scenes.viewpoints import Fixed, LookAtDefect
 ROOT = Path(__file__).resolve().parent.parent
 FINISHES = ("milled_steel", "sand_cast_iron", "powder_coat_grey")
 STATIONS = ("soft_box", "low_angle_dark_field", "bright_field_ring")
-OTHERS = {"heat_tint": ("ground_steel", "turned_steel", "polished_steel"), "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black")}  # fmt: skip
+OTHERS = {
+    "heat_tint": ("ground_steel", "turned_steel", "polished_steel"),
+    "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black"),
+    "paint_run": ("powder_coat_grey", "gloss_paint_blue", "gloss_paint_green"),
+}
 """Kinds that need a bare metal, or a coat."""
 
 
@@ -88,7 +93,8 @@ def materials(renderer: Renderer, only: set[str], size: int, samples: int) -> It
             continue
         view = Fixed(kind="fixed", elevation_deg=42, azimuth_deg=-60)
         stock = load_stock(recipe((name,), ("scratch_deep",), size, samples, good_fraction=1.0, backdrop="paper"))
-        stock = replace(stock, resolved=replace(stock.resolved, viewpoints=(view,), stations=(load_stations()["soft_box"],), backdrops=(load_backdrops()["paper"],)))  # fmt: skip
+        changes = {"stations": (load_stations()["soft_box"],), "backdrops": (load_backdrops()["paper"],)}
+        stock = replace(stock, resolved=replace(stock.resolved, viewpoints=(view,), **changes))
         yield name, shown(stock, 3, renderer, size)
 
 

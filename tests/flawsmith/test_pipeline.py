@@ -11,8 +11,9 @@ import pytest
 from core.errors import DatasetError, RecipeError, RenderError
 from flawsmith.check import check
 from flawsmith.dataset import read_manifest
-from flawsmith.pipeline import draw_shot, load_stock, run
+from flawsmith.pipeline import run
 from flawsmith.recipe import Recipe
+from flawsmith.shots import draw_shot, load_stock
 
 pytestmark = pytest.mark.render
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,9 @@ import numpy as np
 from core.camera import Camera
 from core.record import ImageRecord
 from flawsmith.dataset import DatasetWriter
-from flawsmith.pipeline import Reasons, Shot, Stock, draw_shot, facts_of, header, job_of, load_stock
+from flawsmith.pipeline import Reasons, facts_of, header, job_of
 from flawsmith.recipe import Recipe
+from flawsmith.shots import Shot, Stock, draw_shot, load_stock
 from render.client import Renderer
 from render.frames import read_frame
 from tests.render.caster import Agreement, Caster
