@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 
 import numpy as np
 from scipy import ndimage
 
+from core.errors import RecipeError
 from core.layers import Layers, plain
 from defects.procedural.kinds.marks import UM, window
 from defects.procedural.raster import Grid, fractal_noise, signed_distance, smoothstep
@@ -14,13 +16,38 @@ from defects.procedural.raster import Grid, fractal_noise, signed_distance, smoo
 NOTICE = 0.02
 """A layer that changes by less than this share of its range (heights: of 5 um) counts as unchanged."""
 
-_TEXELS_ACROSS = 520
+_ENOUGH, _MOST = 520, 1400
 
 
 def square(radius_m: float, finest_m: float) -> Grid:
-    """A grid of +-radius about the site that resolves `finest_m` by four texels, within a budget of texels."""
-    pitch = max(finest_m / 4, 2 * radius_m / _TEXELS_ACROSS)
-    return Grid.around((-radius_m, -radius_m), (radius_m, radius_m), pitch)
+    """A grid of +-radius about the site that resolves details of `finest_m`; see `box`."""
+    return box((-radius_m, -radius_m), (radius_m, radius_m), finest_m)
+
+
+def box(low: tuple[float, float], high: tuple[float, float], finest_m: float) -> Grid:
+    """A grid over `low`..`high` (metres): four texels to the finest detail where that is cheap, one where it is not.
+
+    RecipeError where even one is too many.
+    """
+    size = float(np.sqrt((high[0] - low[0]) * (high[1] - low[1])))
+    pitch = float(np.clip(size / _ENOUGH, finest_m / 4, finest_m))
+    if size / pitch > _MOST:
+        raise RecipeError(
+            f"a defect {size * 1e3:.3g} mm wide with details of {finest_m * 1e3:.2g} mm",
+            f"details of at least {size / _MOST * 1e3:.2g} mm at that size",
+            "make it smaller or coarser",
+        )
+    return Grid.around(low, high, pitch)
+
+
+def one_of(params: object, **choices: tuple[str, ...]) -> None:
+    """RecipeError unless each named parameter is one of its choices."""
+    for name, known in choices.items():
+        if getattr(params, name) not in known:
+            near = difflib.get_close_matches(str(getattr(params, name)), known, n=1, cutoff=0.0)
+            raise RecipeError(
+                f"{name} is '{getattr(params, name)}'", f"one of {', '.join(known)}", f"did you mean '{near[0]}'"
+            )
 
 
 def noise(grid: Grid, wavelength_m: float, rng: np.random.Generator, octaves: int = 1) -> np.ndarray:

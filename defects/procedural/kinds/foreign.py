@@ -10,17 +10,19 @@ from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds.canvas import (
     UM,
+    box,
     compose,
     curve_distance,
     jagged_polygon,
     noise,
+    one_of,
     polygon_sdf,
     square,
     stroke_sdf,
     worm,
 )
-from defects.procedural.kinds.marks import window
-from defects.procedural.raster import Grid, smoothstep
+from defects.procedural.kinds.marks import require, window
+from defects.procedural.raster import smoothstep
 
 FORMS = ("fibre", "swarf", "dust")
 SWARF_ALBEDO = (0.5, 0.49, 0.47)
@@ -51,6 +53,14 @@ class Params:
     grain_um: float = 120.0
     diameter_mm: float = 8.0
 
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS)
+        require(
+            self, length_mm=(0.1, 60), width_um=(4, 1000), bend_deg=(0, 720), width_mm=(0.02, 5), thickness_um=(1,
+            600), segment_mm=(0.01, 2), blued=(0, 1), red=(0, 1), green=(0, 1), blue=(0, 1), grains=(1, 600),
+            grain_um=(5, 1500), diameter_mm=(0.2, 80),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     if p.form == "dust":
@@ -69,7 +79,7 @@ def _fibre(p: Params, rng: np.random.Generator) -> Layers:
     path = path - (path.min(0) + path.max(0)) / 2
     margin = 3 * half
     low, high = path.min(0) - margin, path.max(0) + margin
-    grid = Grid.around(tuple(low), tuple(high), _fibre_pitch(half, high - low))
+    grid = box(tuple(low), tuple(high), half)
     gap, side, along = curve_distance(grid, path, 1.5 * half + 4 * grid.pitch)
     gap = np.minimum(gap, 1.5 * half + 4 * grid.pitch)
     sdf = gap - half
@@ -81,10 +91,6 @@ def _fibre(p: Params, rng: np.random.Generator) -> Layers:
         grid, sdf, height_m=(half + round_) * inside, albedo=albedo, albedo_weight=inside,
         roughness=np.full(grid.shape, 0.45), metallic=np.zeros(grid.shape), surface_weight=inside, lay_keep=1 - inside,
     )  # fmt: skip
-
-
-def _fibre_pitch(half: float, size: np.ndarray) -> float:
-    return max(half / 3, float(np.sqrt(np.prod(np.maximum(size, 4 * half)) / 500_000)))
 
 
 def _swarf(p: Params, rng: np.random.Generator) -> Layers:

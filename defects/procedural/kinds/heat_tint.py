@@ -9,8 +9,9 @@ import numpy as np
 from core.layers import Layers
 from core.material import Material
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.canvas import compose, noise, rim
+from defects.procedural.kinds.canvas import compose, noise, one_of, rim
 from defects.procedural.kinds.interference import NATIVE_NM, tint
+from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, fractal_noise, line_noise, smoothstep
 
 VISIBLE_NM = 11.0
@@ -36,6 +37,13 @@ class Params:
     ripple_mm: float = 0.7
     scale: float = 0.4
 
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS)
+        require(
+            self, length_mm=(0.5, 200), width_mm=(0.5, 60), peak_nm=(14, 200), wobble=(0, 1), ripple_mm=(0, 10),
+            scale=(0, 1),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     return float(np.hypot(0.5 * p.length_mm + 0.85 * p.width_mm, 0.85 * p.width_mm)) * (1 + 0.4 * p.wobble) + 0.5
@@ -53,7 +61,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     pitch = max(0.03 * MM, p.width_mm * MM / 180, float(np.sqrt(4 * high[0] * high[1] / 170_000)))
     grid = Grid.around((-high[0], -high[1]), high, pitch)
     border = np.maximum(np.abs(grid.uv[0]) / high[0], np.abs(grid.uv[1]) / high[1])
-    oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng) * smoothstep(1.0, 0.9, border)
+    oxide = NATIVE_NM + (p.peak_nm - NATIVE_NM) * _heat(p, grid, rng) * smoothstep(1.0, 0.8, border)
     surface = ground.material.surface
     albedo = np.clip(np.asarray(surface.albedo) * tint(oxide), 0.0, 1.0)
     shown = smoothstep(NATIVE_NM, NATIVE_NM + 2.5, oxide)
@@ -81,7 +89,7 @@ def _heat(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     if p.form == "burn":
         streak = fractal_noise(0.06 * u, v, 0.35 * MM, rng, 3) + 0.6 * fractal_noise(0.12 * u, v, 0.12 * half, rng, 2)
         ends = np.hypot(u / (p.length_mm * MM / 2 + 0.25 * half), (v - sway) / half) / size
-        ends = ends * (1 + 0.3 * p.wobble * streak)
+        ends = ends * (1 + 0.2 * p.wobble * np.clip(streak, -1.0, 1.5))
         return _profile(ends, p) * np.clip(1 + 0.25 * p.wobble * streak, 0.4, 1.2)
     beyond = np.maximum(np.abs(u) - p.length_mm * MM / 2, 0.0)
     gap = np.hypot(beyond, v - sway) / (half * size)

@@ -8,7 +8,8 @@ import numpy as np
 
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.canvas import UM, compose, curve_distance, noise, rim, worm
+from defects.procedural.kinds.canvas import UM, box, compose, curve_distance, noise, rim, worm
+from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, line_noise, smoothstep
 
 VISIBLE_UM = 5.0
@@ -35,17 +36,27 @@ class Params:
     green: float = 0.16
     blue: float = 0.28
 
+    def __post_init__(self) -> None:
+        require(
+            self, length_mm=(0.5, 100), width_mm=(0.2, 10), height_um=(20, 300), runs=(1, 12), spacing_mm=(0.3, 30),
+            bead=(1, 3), bead_height=(1, 3), curtain_mm=(0, 20), red=(0, 1), green=(0, 1), blue=(0, 1),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
-    across = 0.5 * (p.runs - 1) * p.spacing_mm + 2.2 * p.bead * p.width_mm + 0.2 * p.length_mm + 1.2 * p.curtain_mm
-    return float(np.hypot(across, 0.5 * p.length_mm + p.curtain_mm + p.bead * p.width_mm))
+    return float(np.hypot(*_half_size(p))) + 0.3
+
+
+def _half_size(p: Params) -> tuple[float, float]:
+    group = 0.5 * (p.runs - 0.4) * p.spacing_mm if p.runs > 1 else 0.0
+    half_u = group + 1.8 * p.bead * p.width_mm + 0.2 * p.length_mm + p.curtain_mm
+    return half_u, 0.5 * p.length_mm + 1.3 * p.curtain_mm + 0.8 * p.bead * p.width_mm
 
 
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one group of runs. The label is where paint stands 5 um or more above the coat. Pure."""
-    half_u = 0.5 * (p.runs - 1) * p.spacing_mm + 1.8 * p.bead * p.width_mm + 0.2 * p.length_mm + p.curtain_mm
-    half_v = 0.5 * p.length_mm + 0.8 * p.curtain_mm + 0.8 * p.bead * p.width_mm
-    grid = Grid.around((-half_u * MM, -half_v * MM), (half_u * MM, half_v * MM), max(0.025, half_v / 220) * MM)
+    half_u, half_v = _half_size(p)
+    grid = box((-half_u * MM, -half_v * MM), (half_u * MM, half_v * MM), min(0.12, 0.2 * p.width_mm) * MM)
     height = np.zeros(grid.shape)
     places = []
     for index in range(p.runs):

@@ -15,6 +15,7 @@ from defects.procedural.kinds.canvas import (
     compose,
     jagged_polygon,
     noise,
+    one_of,
     polygon_sdf,
     ramp,
     rim,
@@ -22,6 +23,7 @@ from defects.procedural.kinds.canvas import (
     stroke_sdf,
     worm,
 )  # fmt: skip
+from defects.procedural.kinds.marks import require, window
 from defects.procedural.raster import Grid, smoothstep
 
 FORMS = ("peel", "blister")
@@ -56,11 +58,23 @@ class Params:
     blister_height: float = 0.09
     burst: float = 0.15
 
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS)
+        require(
+            self, diameter_mm=(0.3, 100), corners=(3, 40), jagged=(0, 0.3), curl_mm=(0, 5), curl_um=(0, 400),
+            primer_mm=(0, 5), cracks=(0, 30), crack_mm=(0.05, 20), islands=(0, 12), rust=(0, 1), blisters=(1, 80),
+            blister_mm=(0.1, 5), blister_height=(0.005, 0.15), burst=(0, 1),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     if p.form == "blister":
         return 0.5 * p.diameter_mm + 1.6 * p.blister_mm + 0.3
-    return 0.5 * p.diameter_mm * (1 + p.jagged) + max(2.0 * p.curl_mm, 1.05 * p.crack_mm if p.cracks else 0.0) + 0.3
+    return (
+        0.5 * p.diameter_mm * (1 + p.jagged)
+        + max(2.0 * p.curl_mm, 1.05 * p.crack_mm + 1.3 * p.curl_mm if p.cracks else 0.0)
+        + 0.3
+    )
 
 
 def lacks(p: Params, material: Material) -> str | None:
@@ -75,9 +89,9 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
 
 
 def _peel(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
-    grid = square(reach_mm(p) * MM, 0.1 * MM)
-    bare = polygon_sdf(grid, jagged_polygon(p.diameter_mm * MM / 2, rng, p.corners, 0.4, 4, p.jagged))
-    crack = _cracks(p, grid, bare, rng)
+    grid = square(reach_mm(p) * MM, min(0.1, 0.05 * p.diameter_mm) * MM)
+    outer = polygon_sdf(grid, jagged_polygon(p.diameter_mm * MM / 2, rng, p.corners, 0.4, 4, p.jagged))
+    crack, bare = _cracks(p, grid, outer, rng), outer
     for _ in range(p.islands):
         size, far, angle = (
             rng.uniform(0.02, 0.09) * p.diameter_mm * MM,
@@ -85,12 +99,12 @@ def _peel(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
             rng.uniform(0, 2 * np.pi),
         )
         centre = far * p.diameter_mm * MM * np.array([np.cos(angle), np.sin(angle)])
-        bare = np.maximum(bare, -polygon_sdf(grid, centre + jagged_polygon(size, rng, 6, 0.4, 3)))
+        bare = np.maximum(bare, -polygon_sdf(grid, centre + jagged_polygon(size, rng, 7, 0.6, 3, 0.22)))
     label = np.minimum(bare, crack)
     coat = ground.material.coat_um * UM
     lift, height = _curl(p, grid, bare, crack, rng)
     gone = smoothstep(0.6 * grid.pitch, -0.6 * grid.pitch, bare)
-    primer = _primer(p, grid, bare, rng)
+    primer = _primer(p, grid, outer, rng)
     floor = -coat * (1 - 0.35 * primer) + 1.2 * UM * noise(grid, 0.12 * MM, rng, 2)
     slit = smoothstep(0.5 * grid.pitch, -0.5 * grid.pitch, crack)
     relief = ndimage.gaussian_filter(gone * floor + (1 - gone) * (height - slit * coat), 0.6)
@@ -129,10 +143,12 @@ def _curl(
     p: Params, grid: Grid, bare: np.ndarray, crack: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Share and height (metres) by which the coat stands off beside the rim, uneven along it."""
-    gap = np.minimum(bare, crack + 0.3 * p.curl_mm * MM)
+    if p.curl_mm <= 0:
+        return np.zeros(grid.shape), np.zeros(grid.shape)
+    gap = np.minimum(bare, crack + 0.8 * p.curl_mm * MM)
     strength = smoothstep(-0.35, 0.7, noise(grid, 1.8 * MM, rng, 2))
-    share = np.exp(-np.maximum(gap, 0) / (0.45 * p.curl_mm * MM)) * smoothstep(2.0, 1.2, gap / max(p.curl_mm * MM, UM))
-    lift = share * strength * (p.curl_mm > 0)
+    share = np.exp(-np.maximum(gap, 0) / (0.45 * p.curl_mm * MM)) * smoothstep(2.0, 1.2, gap / (p.curl_mm * MM))
+    lift = share * strength
     return lift, p.curl_um * UM * lift
 
 
@@ -165,22 +181,25 @@ def _bare(
 
 
 def _blisters(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
-    grid = square(reach_mm(p) * MM, 0.14 * MM)
-    u, v = grid.uv
-    wobble = noise(grid, 0.8 * p.blister_mm * MM, rng, 2)
+    grid = square(reach_mm(p) * MM, min(0.14, 0.2 * p.blister_mm) * MM)
+    wobble = 1 + 0.09 * noise(grid, 0.8 * p.blister_mm * MM, rng, 2)
     sdf, hole = (np.full(grid.shape, p.diameter_mm * MM) for _ in range(2))
     height = np.zeros(grid.shape)
     for _ in range(max(p.blisters, 1)):
         size = p.blister_mm * MM / 2 * float(np.clip(np.exp(rng.normal(0, 0.45)), 0.3, 2.6))
-        far, angle = p.diameter_mm * MM / 2 * np.sqrt(rng.uniform()), rng.uniform(0, 2 * np.pi)
-        gap = np.hypot(u - far * np.cos(angle), v - far * np.sin(angle))
-        q = gap / (size * (1 + 0.09 * wobble))
-        dome = 2 * size * p.blister_height * np.maximum(1 - q * q, 0.0) ** 1.3
-        if rng.uniform() < p.burst:
-            centre = np.array([far * np.cos(angle), far * np.sin(angle)])
-            torn = polygon_sdf(grid, centre + jagged_polygon(0.6 * size, rng, 7, 0.5, 3))
-            hole = np.minimum(hole, torn)
-        sdf, height = np.minimum(sdf, (q - 1) * size), np.maximum(height, dome)
+        far, angle, burst = p.diameter_mm * MM / 2 * np.sqrt(rng.uniform()), rng.uniform(0, 2 * np.pi), rng.uniform()
+        centre = far * np.array([np.cos(angle), np.sin(angle)])
+        hull = jagged_polygon(0.6 * size, rng, 7, 0.5, 3)
+        found = window(grid, tuple(centre - 1.3 * size - 6 * grid.pitch), tuple(centre + 1.3 * size + 6 * grid.pitch))
+        if found is None:
+            continue
+        at, part = found
+        u, v = part.uv
+        q = np.hypot(u - centre[0], v - centre[1]) / (size * wobble[at])
+        if burst < p.burst:
+            hole[at] = np.minimum(hole[at], polygon_sdf(part, centre + hull))
+        sdf[at] = np.minimum(sdf[at], (q - 1) * size)
+        height[at] = np.maximum(height[at], 2 * size * p.blister_height * np.maximum(1 - q * q, 0.0) ** 1.3)
     coat = ground.material.coat_um * UM
     gone = smoothstep(0.6 * grid.pitch, -0.6 * grid.pitch, hole)
     albedo, rough, metallic = _bare(p, grid, np.zeros(grid.shape), hole, ground.material, rng)

@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds.canvas import compose, noise, ramp, rim, square
+from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, gradient_noise, smoothstep
 
 TEXTURES = ("stripes", "cells", "speckle", "woven", "rings", "marble", "blotches", "grain")
@@ -35,6 +36,12 @@ class Params:
     texture: int = 0
     texture_mm: float = 1.2
 
+    def __post_init__(self) -> None:
+        require(
+            self, diameter_mm=(0.3, 100), cells=(1, 64), cells_v=(1, 64), threshold=(0, 2), opacity=(0.15, 1),
+            texture=(0, 8), texture_mm=(0.05, 20),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     return 0.5 * p.diameter_mm + 0.3
@@ -42,7 +49,8 @@ def reach_mm(p: Params) -> float:
 
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one overlay. The label is the mask. Only the base colour changes, by `opacity`. Pure."""
-    grid = square(reach_mm(p) * MM, 0.16 * MM)
+    finest = min(0.2, 0.4 * p.diameter_mm / max(p.cells, p.cells_v), 0.2 * p.texture_mm)
+    grid = square(reach_mm(p) * MM, max(finest * MM, reach_mm(p) * MM / 500))
     mask = _mask(p, grid, rng)
     sdf = rim(mask, grid.pitch)
     inside = smoothstep(0.6 * grid.pitch, -0.6 * grid.pitch, sdf)

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from core.errors import RecipeError
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
 from defects.procedural.kinds import glyphs
-from defects.procedural.kinds.canvas import UM, compose, noise, rim, stroke_sdf
+from defects.procedural.kinds.canvas import UM, box, compose, noise, one_of, rim, stroke_sdf
+from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
+PROCESSES, CONTENTS = ("ink", "laser"), ("text", "code")
 FORMS = ("stray", "ghost", "smear", "splash")
 VISIBLE = 0.2
 
@@ -48,6 +51,20 @@ class Params:
     blue: float = 0.016
     opacity: float = 0.95
 
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS, process=PROCESSES, content=CONTENTS)
+        require(
+            self, characters=(1, 24), height_mm=(0.3, 40), stroke_mm=(0.03, 4), cells=(4, 48), shift_mm=(0, 10),
+            smear_mm=(0.1, 40), missing=(0, 0.85), drops=(0, 200), spread_mm=(0.3, 80), red=(0, 1), green=(0, 1),
+            blue=(0, 1), opacity=(0.2, 1),
+        )  # fmt: skip
+        if self.form != "splash" and self.content == "text" and self.stroke_mm > 0.4 * self.height_mm:
+            raise RecipeError(
+                f"strokes of {self.stroke_mm:g} mm in text {self.height_mm:g} mm high",
+                f"at most {0.4 * self.height_mm:g} mm",
+                "make the strokes thinner",
+            )
+
 
 def _half_size(p: Params) -> tuple[float, float]:
     if p.form == "splash":
@@ -57,6 +74,12 @@ def _half_size(p: Params) -> tuple[float, float]:
     return 0.5 * wide + extra + (2.2 * p.smear_mm if p.form == "smear" else 0.0), 0.5 * p.height_mm + extra
 
 
+def _finest_mm(p: Params) -> float:
+    if p.form == "splash":
+        return min(0.12 * p.height_mm, 0.2)
+    return min(p.stroke_mm / 2 if p.content == "text" else p.height_mm / p.cells / 2, 0.2)
+
+
 def reach_mm(p: Params) -> float:
     return float(np.hypot(*_half_size(p))) + 0.3
 
@@ -64,19 +87,17 @@ def reach_mm(p: Params) -> float:
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one marking fault. The label is the print as far as it took 20 % of its ink or more. Pure."""
     half = np.array(_half_size(p)) * MM
-    grid = Grid.around(
-        (-half[0], -half[1]), (half[0], half[1]), max(min(p.stroke_mm / 8, 0.05) * MM, 2 * half[0] / 900)
-    )
+    grid = box((-half[0], -half[1]), (half[0], half[1]), _finest_mm(p) * MM)
     if p.form == "splash":
         sdf = _splash(p, grid, rng)
         return _optics(p, grid, sdf, _soft(sdf, grid), ground, rng)
     mark = _mark(p, grid, rng)
-    sdf, density = _printed(mark, _inking(p, grid, rng), grid)
+    sdf, density = _printed(mark, _inking(p, grid, mark, rng), grid)
     if p.form == "ghost":
         angle = rng.uniform(0, 2 * np.pi)
         shift = np.array([np.sin(angle), np.cos(angle)]) * p.shift_mm * MM / grid.pitch
         again = ndimage.shift(mark, shift, order=1, mode="nearest")
-        second = _printed(again, 0.75 * _inking(p, grid, rng), grid)
+        second = _printed(again, 0.75 * _inking(p, grid, again, rng), grid)
         sdf, density = np.minimum(sdf, second[0]), np.maximum(density, second[1])
     if p.form == "smear":
         drag = _smear(p, density, grid, rng)
@@ -111,12 +132,12 @@ def _mark(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     return sdf
 
 
-def _inking(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
+def _inking(p: Params, grid: Grid, mark: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Share of ink that was transferred: blotches and a gradient across the mark where it is missing."""
     if p.missing <= 0:
         return np.ones(grid.shape)
     blotch = noise(grid, 0.9 * MM, rng, 4) + 0.6 * noise(grid, 3 * MM, rng)
-    edge = np.quantile(blotch, min(p.missing, 0.85))
+    edge = np.quantile(blotch[mark < 0], p.missing)
     return smoothstep(edge - 0.12, edge + 0.12, blotch) * np.clip(0.9 + 0.15 * noise(grid, 0.15 * MM, rng, 2), 0, 1)
 
 

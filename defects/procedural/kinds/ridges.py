@@ -20,7 +20,8 @@ def fingerprint(grid: Grid, ridge_m: float, size_m: float, rng: np.random.Genera
     """
     angle = _orientation(grid, size_m, rng)
     field = rng.normal(0.0, 1.0, grid.shape)
-    shape = tuple(fft.next_fast_len(n, real=True) for n in grid.shape)
+    h, w = grid.shape
+    shape = 32 * -(-h // 32), 32 * -(-w // 32)
     filters = _filters(shape, grid.pitch, ridge_m)
     which = np.floor(np.mod(angle, np.pi) / np.pi * _DIRECTIONS + 0.5).astype(int) % _DIRECTIONS
     for _ in range(_ROUNDS):
@@ -29,7 +30,8 @@ def fingerprint(grid: Grid, ridge_m: float, size_m: float, rng: np.random.Genera
         for k in range(_DIRECTIONS):
             here = which == k
             if here.any():
-                grown[here] = fft.irfft2(spectrum * filters[k], s=shape)[: grid.shape[0], : grid.shape[1]][here]
+                passed = np.asarray(fft.irfft2(spectrum * filters[k], s=shape))
+                grown[here] = passed[:h, :w][here]
         field = np.tanh(1.6 * grown / max(float(grown.std()), 1e-12))
     return field
 
@@ -45,7 +47,7 @@ def _orientation(grid: Grid, size_m: float, rng: np.random.Generator) -> np.ndar
     return 0.5 * turn + np.pi / 2
 
 
-def _filters(shape: tuple[int, ...], pitch: float, ridge_m: float) -> np.ndarray:
+def _filters(shape: tuple[int, int], pitch: float, ridge_m: float) -> np.ndarray:
     """Transfer functions (directions, h, w // 2 + 1) that pass ridges of one direction and wavelength each."""
     h, w = shape
     fu, fv = fft.rfftfreq(w, pitch), fft.fftfreq(h, pitch)[:, None]

@@ -10,8 +10,9 @@ from scipy import ndimage
 from core.layers import Layers
 from core.material import Material
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.canvas import UM, compose, noise, ramp, rim, square, warped
+from defects.procedural.kinds.canvas import UM, box, compose, noise, one_of, ramp, rim, warped
 from defects.procedural.kinds.filiform import threads
+from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
 RED = np.array([(0.27, 0.095, 0.028), (0.13, 0.04, 0.015), (0.045, 0.018, 0.011)])
@@ -44,6 +45,13 @@ class Params:
     halo_mm: float = 0.5
     runoff_mm: float = 0.0
 
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS)
+        require(
+            self, diameter_mm=(0.5, 100), aspect=(0.1, 1), raggedness=(0, 2), spots=(0, 400), spot_mm=(0.05, 5),
+            maturity=(0, 1), crust_um=(0, 300), pit_depth_um=(0, 500), halo_mm=(0, 5), runoff_mm=(0, 50),
+        )  # fmt: skip
+
 
 def reach_mm(p: Params) -> float:
     if p.form == "filiform":
@@ -73,8 +81,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
         radius, width, lift = p.diameter_mm * MM / 2, p.spot_mm * MM, p.crust_um * UM
         return threads(radius, p.aspect, p.spots, width, lift, 0.2 + 0.6 * p.maturity, ground, rng)
     side = _area_mm(p) * MM
-    pitch = square(side + p.runoff_mm * MM, min(p.spot_mm / 3, 0.2) * MM).pitch
-    grid = Grid.around((-side, -reach_mm(p) * MM), (side, side), pitch)
+    grid = box((-side, -reach_mm(p) * MM), (side, side), min(p.spot_mm / 2, 0.2) * MM)
     level = _attack(p, grid, rng)
     cover = smoothstep(-0.05, 0.5, level)
     stain = np.maximum(_halo(p, grid, cover, rng), _runoff(p, grid, cover, rng))
@@ -113,7 +120,8 @@ def _attack(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
         level = 0.75 * (1 - q) + p.raggedness * torn * smoothstep(1.5, 0.7, q)
     else:
         level = np.full(grid.shape, -1.0)
-    return np.maximum(level, _specks(p, grid, rng)) - fence
+    level = np.maximum(level, _specks(p, grid, rng)) - fence
+    return level + max(0.4 - float(level.max()), 0.0)
 
 
 def _specks(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:

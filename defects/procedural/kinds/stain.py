@@ -10,12 +10,13 @@ from scipy import ndimage
 from core.layers import Layers
 from core.material import Surface
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.canvas import UM, compose, noise, ramp, rim, square, stroke_sdf, warped
+from defects.procedural.kinds.canvas import UM, compose, noise, one_of, ramp, rim, square, stroke_sdf, warped
+from defects.procedural.kinds.marks import require
 from defects.procedural.kinds.ridges import fingerprint
 from defects.procedural.raster import Grid, smoothstep
 
 FORMS = ("oil", "ring", "spots", "fingerprint")
-OIL_ABSORPTION = np.array([0.1, 0.19, 0.46])
+OIL_ABSORPTION = np.array([0.17, 0.25, 0.47])
 RESIDUE = np.array([(0.5, 0.49, 0.46), (0.45, 0.42, 0.37), (0.32, 0.28, 0.22)])
 LIQUID_IOR = 1.47
 
@@ -36,13 +37,20 @@ class Params:
     aspect: float = 0.75
     raggedness: float = 0.25
     strength: float = 0.5
-    film_um: float = 20.0
+    film_um: float = 12.0
     drips: int = 0
     drip_mm: float = 5.0
     rim_mm: float = 0.35
     tides: int = 2
     drops: int = 14
     ridge_mm: float = 0.45
+
+    def __post_init__(self) -> None:
+        one_of(self, form=FORMS)
+        require(
+            self, diameter_mm=(0.5, 100), aspect=(0.1, 1), raggedness=(0, 1), strength=(0, 1), film_um=(1, 200),
+            drips=(0, 12), drip_mm=(0.5, 60), rim_mm=(0.03, 5), tides=(0, 8), drops=(1, 120), ridge_mm=(0.2, 1.2),
+        )  # fmt: skip
 
 
 def reach_mm(p: Params) -> float:
@@ -57,7 +65,7 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one stain. The label is everything inside its outer edge (the touched area of a finger). Pure."""
     if p.form == "fingerprint":
         return _fingerprint(p, ground, rng)
-    grid = square(reach_mm(p) * MM, 0.16 * MM if p.form == "oil" else 0.5 * p.rim_mm * MM)
+    grid = square(reach_mm(p) * MM, min(0.16, 0.1 * p.diameter_mm) * MM if p.form == "oil" else 0.5 * p.rim_mm * MM)
     if p.form == "oil":
         return _oil(p, grid, _puddle(p, grid, rng), ground, rng)
     return _residue(p, grid, _puddle(p, grid, rng) if p.form == "ring" else _drops(p, grid, rng), ground, rng)
@@ -115,7 +123,7 @@ def _oil(p: Params, grid: Grid, sdf: np.ndarray, ground: Ground, rng: np.random.
     swell = noise(grid, 0.3 * p.diameter_mm * MM, rng, 3)
     bead = 0.25 * (inner / edge) * np.exp(1 - inner / edge)
     thickness = np.maximum(body * (0.8 + 0.45 * swell) + bead, 0.05)
-    absorbed = p.strength * thickness[..., None] * OIL_ABSORPTION * np.sqrt(p.film_um / 20)
+    absorbed = p.strength * thickness[..., None] * OIL_ABSORPTION * np.sqrt(p.film_um / 12)
     edge_weight = smoothstep(grid.pitch, -grid.pitch, sdf)
     smooth = ndimage.gaussian_filter(p.film_um * UM * (body * (1 + 0.06 * swell) + bead), 0.05 * MM / grid.pitch)
     return compose(
@@ -124,7 +132,7 @@ def _oil(p: Params, grid: Grid, sdf: np.ndarray, ground: Ground, rng: np.random.
         height_m=smooth * edge_weight,
         albedo=np.clip(wet_albedo(ground.material.surface, absorbed), 0.0, 1.0),
         albedo_weight=edge_weight,
-        lay_keep=1 - 0.35 * edge_weight,
+        lay_keep=1 - 0.1 * edge_weight,
         film=edge_weight,
     )
 
@@ -173,7 +181,7 @@ def _drops(p: Params, grid: Grid, rng: np.random.Generator) -> np.ndarray:
 
 def _fingerprint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """Skin grease left by the ridges: droplets that haze a polished surface and wet a dull one."""
-    grid = square(reach_mm(p) * MM, 4 * p.ridge_mm * MM / 7)
+    grid = square(reach_mm(p) * MM, min(4 * p.ridge_mm / 7, 0.2 * p.diameter_mm) * MM)
     u, v = grid.uv
     radius = p.diameter_mm * MM / 2
     level = np.hypot(u, v / p.aspect) / radius - 1 - 0.35 * p.raggedness * noise(grid, 0.8 * radius, rng, 3)
