@@ -50,7 +50,8 @@ def one(path: Path, renderer: Renderer, chosen: argparse.Namespace) -> tuple[str
     """Size, triangles, what happened, and the picture of one file with a scratch and a dent on it."""
     values = {
         "part": {"path": path.name}, "material": "milled_steel", "blueprints": ["scratch_deep"], "images": 1,
-        "station": "soft_box", "camera": "area_5mp_25mm", "viewpoint": {"kind": "look_at_defect", "field_defects": 6}, "tries": 30,
+        "station": "soft_box", "camera": "area_5mp_25mm", "viewpoint": {"kind": "look_at_defect", "field_defects": 6},
+        "tries": 30,
         "size_px": chosen.size, "samples": chosen.samples, "min_label_px": 16, "backdrop": "paper",
     }  # fmt: skip
     size = count = "-"
