@@ -112,8 +112,8 @@ def polyline_distance(u: np.ndarray, v: np.ndarray, points: np.ndarray) -> tuple
 def signed_distance(inside: np.ndarray, pitch: float) -> np.ndarray:
     """Signed distance (metres, negative inside) to a bool raster's rim, smoothed over a texel. For shapes that have
     no formula; where a smooth field exists, divide it by its gradient instead (`normalised`)."""
-    out = ndimage.distance_transform_edt(~inside) - 0.5
-    into = ndimage.distance_transform_edt(inside) - 0.5
+    out = np.asarray(ndimage.distance_transform_edt(~inside)) - 0.5
+    into = np.asarray(ndimage.distance_transform_edt(inside)) - 0.5
     return ndimage.gaussian_filter(np.where(inside, -into, out), 0.7) * pitch
 
 
