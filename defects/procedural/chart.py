@@ -18,11 +18,13 @@ from core.errors import GeometryError
 from core.mesh import Mesh
 from defects.procedural.chart_fit import corner_means, fit, stretches
 from defects.procedural.chart_overlap import covered_twice
-from defects.procedural.chart_patch import Patch, Window, gap_to_origin, place_faces
+from defects.procedural.chart_patch import Patch, Placed, Window, gap_to_origin, place_faces
 from defects.procedural.sharp import SHARP_RAD, to_segments
 
 MAX_TURN_RAD = float(np.deg2rad(120.0))
 MAX_STRETCH = 1.5
+MAX_OFF = 0.02
+"""Share of the radius by which the map may miss a geodesic's length before the face is left out."""
 MARGIN = 1.03
 """Faces are placed and fitted a little beyond the radius, because the fit moves them."""
 AGREE = 1e-9
@@ -86,7 +88,7 @@ def unfold(
     patch = Patch.around(mesh, site, wide.radius, None if cross_edges else sharp_angle_rad)
     placed = place_faces(patch, site, wide, max_turn_rad)
     overlap = placed.reached & wide.holds(placed.place)
-    good, z, error = _one_map(patch, placed.place, overlap, radius_m)
+    good, z, error = _one_map(patch, placed, overlap, radius_m)
     uv = z[patch.faces]
     twice = covered_twice(patch, uv, good, placed.detour, radius_m)
     if twice.any():
@@ -94,9 +96,9 @@ def unfold(
     return _result(mesh, patch, uv, good, placed.reached & ~overlap, window, error)
 
 
-def _one_map(patch: Patch, place: np.ndarray, good: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, float]:
+def _one_map(patch: Patch, placed: Placed, good: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Faces (k,) that one continuous map covers, its vertex positions (n,) complex, and its estimated error."""
-    n = int(patch.faces.max()) + 1
+    n, place = int(patch.faces.max()) + 1, placed.place
     means = corner_means(patch.faces[good], place[good], n)
     if means.stray.max() <= AGREE * radius:
         return good, means.z, float(means.stray.max())
@@ -105,17 +107,19 @@ def _one_map(patch: Patch, place: np.ndarray, good: np.ndarray, radius: float) -
     torn = (means.stray[patch.faces] > allowed[:, None]).any(axis=1)
     torn[patch.start] = False
     good = _joined(patch, good & ~torn)
-    error = 0.0
-    for _ in range(3):
+    straight = placed.detour <= AGREE * radius
+    while True:
         start = int(np.count_nonzero(good[: patch.start]))
         z, error = fit(patch.faces[good], place[good], start, n, radius)
         least, most = stretches(z[patch.faces], place)
-        fair = (least > 1 / MAX_STRETCH) & (most < MAX_STRETCH)
+        # where a straight line leads to a face, the fit should keep its length
+        off = np.abs(np.abs(z[patch.faces].mean(axis=1)) - np.abs(place.mean(axis=1)))
+        off = np.where(straight & good, off, 0.0)
+        fair = (least > 1 / MAX_STRETCH) & (most < MAX_STRETCH) & (off < MAX_OFF * radius)
         fair[patch.start] = True
         if fair[good].all():
-            return good, z, error
+            return good, z, error + float(off.max())
         good = _joined(patch, good & fair)
-    return good, z, error
 
 
 def _joined(patch: Patch, good: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class _Elements:
 
 
 def fit(faces: np.ndarray, place: np.ndarray, start: int, n: int, radius: float) -> tuple[np.ndarray, float]:
-    """(n,) complex: the continuous map, and an estimate of its greatest error, metres.
+    """(n,) complex: the continuous map, and how far it is from linear in the faces, metres.
 
     faces: (f, 3) that hang together; place: (f, 3) complex. The start face's corners keep their place.
     """
@@ -83,7 +83,7 @@ def fit(faces: np.ndarray, place: np.ndarray, start: int, n: int, radius: float)
         z = _rounds(mesh, z, free, place.mean(axis=1), radius)
     result = np.full(n, np.nan + 0j)
     result[used] = z
-    return result, _interpolation_error(mesh, z, place) + _radial_error(mesh, z, place)
+    return result, _interpolation_error(mesh, z, place)
 
 
 def _rounds(mesh: _Elements, z: np.ndarray, free: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
@@ -92,11 +92,11 @@ def _rounds(mesh: _Elements, z: np.ndarray, free: np.ndarray, centre: np.ndarray
     a, b = mesh.along(radial), mesh.along(1j * radial)
     matrix = a.T @ a + ACROSS * (b.T @ b)
     wanted = a.T @ (mesh.root * radial) + ACROSS * (b.T @ (mesh.root * 1j * radial))
-    z = _solved(splu(matrix[free][:, free].tocsc()), matrix, wanted, z, free)
-    solver = splu(mesh.laplace[free][:, free].tocsc())
+    z = _solved(_factor(matrix[free][:, free]), matrix, wanted, z, free)
+    solver = _factor(mesh.laplace[free][:, free])
     weight = (np.abs(centre) / radius) ** 4
     ground = diags(mesh.to_vertices(weight) + 1e-12 * mesh.to_vertices(np.ones(len(weight))))
-    smoother = splu((ground + (SMOOTH * radius) ** 2 * mesh.laplace).tocsc())
+    smoother = _factor(ground + (SMOOTH * radius) ** 2 * mesh.laplace)
     for _ in range(ROUNDS):
         before = z
         wanted_x, wanted_y = _derivatives(mesh, z, weight, smoother, radius)
@@ -124,6 +124,11 @@ def _derivatives(
     return out * radial.real + side * across.real, out * radial.imag + side * across.imag
 
 
+def _factor(matrix: csr_matrix) -> SuperLU:
+    """Factors of a symmetric positive definite matrix."""
+    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
 def _solved(solver: SuperLU, matrix: csr_matrix, wanted: np.ndarray, z: np.ndarray, free: np.ndarray) -> np.ndarray:
     """z with its free entries such that matrix @ z = wanted there."""
     right = (wanted - matrix @ np.where(free, 0, z))[free]
@@ -142,11 +147,6 @@ def _interpolation_error(mesh: _Elements, z: np.ndarray, place: np.ndarray) -> f
     about = (mesh.to_vertices(rest.real) + 1j * mesh.to_vertices(rest.imag)) / np.maximum(mass, 1e-300)
     longest = np.abs(np.roll(place, -1, axis=1) - place).max(axis=1)
     return float((longest * np.abs(about[mesh.faces] - rest[:, None]).max(axis=1)).max() / 4)
-
-
-def _radial_error(mesh: _Elements, z: np.ndarray, place: np.ndarray) -> float:
-    """Greatest difference between the fit's distance from the site and that along the unfolded line, metres."""
-    return float(np.abs(np.abs(z[mesh.faces].mean(axis=1)) - np.abs(place.mean(axis=1))).max())
 
 
 def gradients(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import potpourri3d
 import pytest
@@ -33,6 +35,7 @@ from defects.procedural.refine import located, refine_around
 
 MM = 1e-3
 angles = st.floats(0.0, 2 * np.pi)
+seeds = st.integers(0, 10**6)
 
 
 def unit_vector(seed: int) -> np.ndarray:
@@ -106,6 +109,21 @@ def test_a_prism_unrolls_exactly(sections: int, where: float, height: float, ref
     assert chart.valid.sum() >= 5
     assert np.abs(chart.uv_m[chart.valid] - wanted[chart.valid]).max() < 1e-9
     assert chart.reached_m == 0.006
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(16, 200), st.floats(0.1, 0.9), seeds)
+def test_a_cone_keeps_every_length(sections: int, height: float, seed: int) -> None:
+    """Developable too, with strips that end in one needle tip; the chart stays on one side of the tip."""
+    cone = meshed(trimesh.creation.cone(0.010, 0.030, sections))
+    turn = child(seed, "cone").uniform(0, 2 * np.pi)
+    near = np.array([0.010 * (1 - height) * np.cos(turn), 0.010 * (1 - height) * np.sin(turn), 0.030 * height])
+    site = site_near(cone, near, unit_vector(seed))
+    radius = 0.5 * min(0.03 - site.point_m[2], site.point_m[2] + 0.002)
+    chart = unfold(cone, site, radius)
+    e3 = np.linalg.norm(np.diff(cone.triangles[chart.valid], axis=1), axis=2)
+    assert np.abs(np.linalg.norm(np.diff(chart.uv_m[chart.valid], axis=1), axis=2) - e3).max() < 1e-12
+    assert chart.valid.sum() >= 2 and chart.reached_m == radius
 
 
 def test_thirty_two_sides_are_round_within_two_tenths_of_a_percent() -> None:
@@ -348,3 +366,13 @@ def test_a_site_off_the_mesh_is_refused() -> None:
         unfold(sheet(), site, 0.0)
     with pytest.raises(GeometryError, match="tangent"):
         unfold(sheet(), Site(site.face, site.point_m, (0.0, 0.0, 1.0), site.normal), 0.005)
+
+
+def test_what_the_documentation_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    code = (root / "docs" / "charts.md").read_text().split("```python\n")[1].split("```")[0]
+    space: dict[str, object] = {}
+    exec(compile(code, "docs/charts.md", "exec"), space)
+    assert "valid out to 3.0 mm" in capsys.readouterr().out
+    assert np.isfinite(space["u_and_v"]).all()
