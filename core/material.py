@@ -46,7 +46,8 @@ class Grain(FileModel):
 
 
 class Pits(FileModel):
-    """Sparse round holes. spacing_mm: between sites of which `cover` hold one. size_mm: greatest diameter."""
+    """Sparse round holes (or nibs, depth below 0): where balls about sites in the solid, `cover` of one a cubic
+    spacing_mm, meet the surface. size_mm: greatest diameter. tone: factor on the albedo inside."""
 
     kind: Literal["pits"]
     spacing_mm: Positive

@@ -58,9 +58,10 @@ def with_lay(mesh: Mesh, lay: Lay, axis: tuple[np.ndarray, np.ndarray] | None = 
     """
     surfaces = classify(mesh)
     axes = _axes(surfaces)
-    main = Axis(np.asarray(axis[0], float), _unit(axis[1])) if axis is not None else next(iter(axes), None)
     if axis is not None:
-        axes = [main, *(a for a in axes if not _same(a, main))]
+        given = Axis(np.asarray(axis[0], float), _unit(axis[1]))
+        axes = [given, *(a for a in axes if not _same(a, given))]
+    main = next(iter(axes), None)
     coordinates = np.zeros((len(mesh.faces), 3, 3))
     tangent = np.zeros_like(coordinates)
     planes: dict[tuple[int, ...], list[Surface]] = {}
@@ -145,7 +146,7 @@ def _profile(radius: np.ndarray, z: np.ndarray, low: float) -> np.ndarray:
     """Length along the profile (r, z) of a surface of revolution, for lines and arcs, which are what a lathe cuts."""
     points = np.stack([radius.ravel(), z.ravel()], 1)
     middle = points.mean(0)
-    _, spread, directions = np.linalg.svd(points - middle, full_matrices=False)
+    directions = np.linalg.svd(points - middle, full_matrices=False)[2]
     along = (points - middle) @ directions[0]
     size = max(float(np.ptp(along)), 1e-12)
     if np.abs((points - middle) @ directions[1]).max() > 1e-3 * size:
@@ -155,7 +156,6 @@ def _profile(radius: np.ndarray, z: np.ndarray, low: float) -> np.ndarray:
             start = np.arctan2(*(middle - centre)[::-1])
             turn = (np.arctan2(out[:, 1], out[:, 0]) - start + np.pi) % (2 * np.pi) - np.pi
             along = bend * turn
-    del spread
     return (along - along.min()).reshape(z.shape) + max(float(z.min()) - low, 0.0)
 
 
