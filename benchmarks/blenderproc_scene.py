@@ -1,0 +1,58 @@
+"""Child of render_throughput.py, run by a Python that has blenderproc and bpy: the saved scene, with segmentation.
+
+python benchmarks/blenderproc_scene.py SCENE.blend WIDTH HEIGHT SAMPLES FRAMES     prints CPU seconds of every frame
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+
+PRINTED = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+# BlenderProc wants to install its own Blender and packages; with bpy from pip it needs neither.
+os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
+SITE = next(p for p in sys.path if os.path.isdir(os.path.join(p, "blenderproc")))
+sys.path.insert(0, SITE)  # its start removes one entry of the path
+
+import importlib.util  # noqa: E402
+
+SETUP = os.path.join(SITE, "blenderproc", "python", "utility", "SetupUtility.py")
+_spec = importlib.util.spec_from_file_location("blenderproc.python.utility.SetupUtility", SETUP)
+assert _spec is not None and _spec.loader is not None
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+_module.SetupUtility.setup = staticmethod(lambda *a, **k: None)
+sys.modules["blenderproc.python.utility.SetupUtility"] = _module
+
+import blenderproc as bproc  # noqa: E402
+import bpy  # noqa: E402
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    blend, width, height, samples, frames = sys.argv[1], *map(int, sys.argv[2:6])
+    bpy.ops.wm.open_mainfile(filepath=blend)
+    for i, thing in enumerate(o for o in bpy.data.objects if o.type == "MESH"):
+        thing["category_id"] = i + 1
+    bproc.camera.set_resolution(width, height)
+    bproc.camera.add_camera_pose(bpy.context.scene.camera.matrix_world)
+    bproc.renderer.set_max_amount_of_samples(samples)
+    bproc.renderer.set_noise_threshold(0)
+    bproc.renderer.set_denoiser("INTEL")
+    bproc.renderer.enable_segmentation_output(map_by=["category_id", "instance"])
+    for _ in range(frames):
+        before = cpu_seconds()
+        bproc.renderer.render(output_dir=tempfile.mkdtemp(), verbose=True)
+        PRINTED.write(json.dumps({"cpu_seconds": cpu_seconds() - before}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

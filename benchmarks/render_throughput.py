@@ -1,0 +1,144 @@
+"""CPU seconds per image: a bare bpy render of a scene, Flawsmith with all labels, with its twin, and BlenderProc.
+
+    python benchmarks/render_throughput.py [--size 512 --samples 64 --rounds 5] [--blenderproc-python PYTHON]
+
+All rows render the same scene with the denoiser on, in turn, round after round; the figures are user and system time
+of the process that renders plus, for Flawsmith, of the one that places defects, develops and writes the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from core.seeds import child
+from flawsmith.dataset import DatasetWriter
+from flawsmith.pipeline import Reasons, facts_of, header, job_of
+from flawsmith.recipe import Recipe
+from flawsmith.shots import Stock, draw_shot, load_stock
+from flawsmith.versions import commit
+from render.client import Renderer
+from render.frames import read_frame
+
+ROOT = Path(__file__).resolve().parent.parent
+CHILDREN = ROOT / "benchmarks"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--size", type=int, default=512)
+    options.add_argument("--samples", type=int, default=64)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--material", default="milled_steel")
+    options.add_argument("--blenderproc-python", default=None, help="a Python with blenderproc 2.8 and bpy 4.5")
+    chosen = options.parse_args()
+    rows: dict[str, list[float]] = {}
+    groups: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as made, Renderer() as renderer:
+        work = Path(made)
+        stocks = {twin: stock(chosen, twin) for twin in ("none", "windowed")}
+        shot = draw_shot(stocks["none"], 0, 1, 0)
+        job = job_of(stocks["none"], shot, work / "scene")
+        (work / "job.json").write_text(job.model_dump_json())
+        blend = work / "scene.blend"
+        child_lines([sys.executable, CHILDREN / "bare_scene.py", "save", work / "job.json", blend])
+        ours(stocks["none"], renderer, work / "warm")  # starts the worker
+        for i in range(chosen.rounds):
+            bare = child_lines([sys.executable, CHILDREN / "bare_scene.py", "render", blend, "2"])
+            rows.setdefault("bare bpy", []).append(bare[-1]["cpu_seconds"])
+            for twin, name in (
+                ("none", "Flawsmith, all labels"),
+                ("windowed", "Flawsmith, all labels and windowed twin"),
+            ):
+                seconds, parts = ours(stocks[twin], renderer, work / f"{twin}{i}")
+                rows.setdefault(name, []).append(seconds)
+                groups.append(parts) if twin == "windowed" else None
+            if chosen.blenderproc_python:
+                size = str(chosen.size)
+                command = [chosen.blenderproc_python, CHILDREN / "blenderproc_scene.py", blend, size, size]
+                peer = child_lines([*command, str(chosen.samples), "2"])
+                rows.setdefault("BlenderProc 2.8, segmentation", []).append(peer[-1]["cpu_seconds"])
+            print(f"round {i + 1}", {k: round(v[-1], 2) for k, v in rows.items()}, file=sys.stderr, flush=True)
+    report(chosen, rows, groups)
+
+
+def stock(chosen: argparse.Namespace, twin: str) -> Stock:
+    values = {
+        "part": {"path": "examples/parts/bearing_housing.step"}, "material": chosen.material, "images": 1,
+        "blueprints": ["scratch_deep", "dent_impact", "pit_crater"], "defects_per_image": 2, "station": "soft_box",
+        "camera": "area_5mp_25mm", "viewpoint": {"kind": "look_at_defect", "field_defects": None, "field_mm": 40},
+        "size_px": chosen.size, "samples": chosen.samples, "backdrop": "paper", "twin": twin, "seed": 3,
+    }  # fmt: skip
+    return load_stock(Recipe.model_validate(values).within(ROOT))
+
+
+def ours(stock: Stock, renderer: Renderer, out: Path) -> tuple[float, dict[str, float]]:
+    """CPU seconds of one whole image, from drawing to the last file, and where they went."""
+    begun = own_seconds()
+    shot = draw_shot(stock, 0, 1, 0)
+    drawn = own_seconds()
+    job = job_of(stock, shot, out / "job")
+    rendered = renderer.render(job, out / "job")
+    asked = own_seconds()
+    frame = read_frame(job, rendered, shot.scene.sensor, child(stock.seed, "noise"))
+    DatasetWriter(out / "dataset", header(stock)).add(frame, facts_of(stock, shot, Reasons()), shot.defected.defects)
+    shutil.rmtree(out)
+    done = own_seconds()
+    spent = dict(rendered.seconds)
+    spent |= {
+        "draw, place and paint": drawn - begun,
+        "job files": asked - drawn,
+        "read, develop and write": done - asked,
+    }
+    return sum(spent.values()), spent
+
+
+def own_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def child_lines(command: list) -> list[dict]:
+    """JSON lines that a child prints. CalledProcessError carries its last words."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stderr[-2000:])
+        done.check_returncode()
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def report(chosen: argparse.Namespace, rows: dict[str, list[float]], groups: list[dict[str, float]]) -> None:
+    print(
+        f"{date.today()}, {cpu_name()}, commit {commit()[:10]}, {chosen.size}x{chosen.size}, {chosen.samples} samples,"
+    )
+    print(f"{chosen.material}, denoiser on; median of {chosen.rounds}, interleaved; CPU seconds an image\n")
+    print("| row | CPU s | least | most | ratio to bare bpy (median of the rounds' ratios) |\n|---|---|---|---|---|")
+    for name, values in rows.items():
+        ratio = statistics.median(v / b for v, b in zip(values, rows["bare bpy"], strict=True))
+        middle = statistics.median(values)
+        print(f"| {name} | {middle:.2f} | {min(values):.2f} | {max(values):.2f} | {ratio:.2f} |")
+    print("\n| where Flawsmith's seconds go (with twin) | CPU s |\n|---|---|")
+    for key in groups[0]:
+        print(f"| {key} | {statistics.median(g[key] for g in groups):.2f} |")
+
+
+def cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [x for x in info.read_text().splitlines() if x.startswith("model name")] if info.exists() else []
+    return names[0].split(":", 1)[1].strip() if names else platform.processor()
+
+
+if __name__ == "__main__":
+    started = time.perf_counter()
+    main()
+    print(f"\n{time.perf_counter() - started:.0f} s in all", file=sys.stderr)
