@@ -128,12 +128,12 @@ def _swarf(p: Params, rng: np.random.Generator) -> Layers:
 def _dust(p: Params, rng: np.random.Generator) -> Layers:
     """Angular grains and a few lint hairs, thinning out from the middle."""
     radius = p.diameter_mm * MM / 2
-    grid = square(reach_mm(p) * MM, max(0.6 * p.grain_um * UM, 0.02 * MM))
+    grid = square(reach_mm(p) * MM, p.grain_um * UM / 3)
     sdf = np.full(grid.shape, 6 * grid.pitch)
     height = np.zeros(grid.shape)
     tone = np.ones(grid.shape)
     for index in range(max(p.grains, 1)):
-        size = p.grain_um * UM / 2 * float(np.clip(np.exp(rng.normal(0, 0.55)), 0.35, 3.5))
+        size = p.grain_um * UM / 2 * float(np.clip(np.exp(rng.normal(0, 0.55)), 0.35 if index else 1.0, 3.5))
         far, angle = radius * min(abs(rng.normal(0, 0.45)), 1.0), rng.uniform(0, 2 * np.pi)
         at = np.array([far * np.cos(angle), far * np.sin(angle)])
         box = window(grid, tuple(at - 1.3 * size - 6 * grid.pitch), tuple(at + 1.3 * size + 6 * grid.pitch))

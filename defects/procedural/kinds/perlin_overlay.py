@@ -44,7 +44,7 @@ class Params:
 
 
 def reach_mm(p: Params) -> float:
-    return 0.5 * p.diameter_mm + 0.3
+    return 0.51 * p.diameter_mm + 0.3
 
 
 def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:

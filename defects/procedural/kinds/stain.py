@@ -65,7 +65,8 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     """The layers of one stain. The label is everything inside its outer edge (the touched area of a finger). Pure."""
     if p.form == "fingerprint":
         return _fingerprint(p, ground, rng)
-    grid = square(reach_mm(p) * MM, min(0.16, 0.1 * p.diameter_mm) * MM if p.form == "oil" else 0.5 * p.rim_mm * MM)
+    detail = min(0.16, 0.1 * p.diameter_mm) if p.form == "oil" else min(0.5 * p.rim_mm, 0.06 * p.diameter_mm * p.aspect)
+    grid = square(reach_mm(p) * MM, detail * MM)
     if p.form == "oil":
         return _oil(p, grid, _puddle(p, grid, rng), ground, rng)
     return _residue(p, grid, _puddle(p, grid, rng) if p.form == "ring" else _drops(p, grid, rng), ground, rng)
