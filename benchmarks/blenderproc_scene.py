@@ -13,20 +13,16 @@ import tempfile
 
 PRINTED = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
-# BlenderProc wants to install its own Blender and packages; with bpy from pip it needs neither.
+# BlenderProc wants to install its own Blender and packages; with bpy from pip it needs neither. It is imported once as
+# from its command line, to take the installation step out, and again as from inside Blender.
+os.environ["OUTSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT_BUT_IN_RUN_SCRIPT"] = "1"
+import blenderproc.python.utility.SetupUtility as setup_module  # noqa: E402
+
+setup_module.SetupUtility.setup = staticmethod(lambda *_, **__: None)
+SITE = os.path.dirname(os.path.dirname(sys.modules["blenderproc"].__file__))
+del sys.modules["blenderproc"]
 os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
-SITE = next(p for p in sys.path if os.path.isdir(os.path.join(p, "blenderproc")))
 sys.path.insert(0, SITE)  # its start removes one entry of the path
-
-import importlib.util  # noqa: E402
-
-SETUP = os.path.join(SITE, "blenderproc", "python", "utility", "SetupUtility.py")
-_spec = importlib.util.spec_from_file_location("blenderproc.python.utility.SetupUtility", SETUP)
-assert _spec is not None and _spec.loader is not None
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-_module.SetupUtility.setup = staticmethod(lambda *a, **k: None)
-sys.modules["blenderproc.python.utility.SetupUtility"] = _module
 
 import blenderproc as bproc  # noqa: E402
 import bpy  # noqa: E402

@@ -47,20 +47,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made, Renderer() as renderer:
         work = Path(made)
         stocks = {twin: stock(chosen, twin) for twin in ("none", "windowed")}
-        shot = draw_shot(stocks["none"], 0, 1, 0)
-        job = job_of(stocks["none"], shot, work / "scene")
-        (work / "job.json").write_text(job.model_dump_json())
-        blend = work / "scene.blend"
-        child_lines([sys.executable, CHILDREN / "bare_scene.py", "save", work / "job.json", blend])
-        ours(stocks["none"], renderer, work / "warm")  # starts the worker
+        ours(stocks["none"], 0, renderer, work / "warm")  # starts the worker
         for i in range(chosen.rounds):
+            blend = save_scene(stocks["none"], i, work)
             bare = child_lines([sys.executable, CHILDREN / "bare_scene.py", "render", blend, "2"])
             rows.setdefault("bare bpy", []).append(bare[-1]["cpu_seconds"])
             for twin, name in (
                 ("none", "Flawsmith, all labels"),
                 ("windowed", "Flawsmith, all labels and windowed twin"),
             ):
-                seconds, parts = ours(stocks[twin], renderer, work / f"{twin}{i}")
+                seconds, parts = ours(stocks[twin], i, renderer, work / f"{twin}{i}")
                 rows.setdefault(name, []).append(seconds)
                 groups.append(parts) if twin == "windowed" else None
             if chosen.blenderproc_python:
@@ -72,20 +68,29 @@ def main() -> None:
     report(chosen, rows, groups)
 
 
+def save_scene(stock: Stock, index: int, work: Path) -> Path:
+    """The scene of one image as a .blend, made by the worker's own code from the worker's own job."""
+    job = job_of(stock, draw_shot(stock, index, 1, 0), work / f"scene{index}")
+    path = work / f"job{index}.json"
+    path.write_text(job.model_dump_json())
+    child_lines([sys.executable, CHILDREN / "bare_scene.py", "save", path, work / f"scene{index}.blend"])
+    return work / f"scene{index}.blend"
+
+
 def stock(chosen: argparse.Namespace, twin: str) -> Stock:
     values = {
         "part": {"path": "examples/parts/bearing_housing.step"}, "material": chosen.material, "images": 1,
-        "blueprints": ["scratch_deep", "dent_impact", "pit_crater"], "defects_per_image": 2, "station": "soft_box",
+        "blueprints": ["scratch_deep", "dent_impact", "pit_crater"], "defects_per_image": 1, "station": "soft_box",
         "camera": "area_5mp_25mm", "viewpoint": {"kind": "look_at_defect", "field_defects": None, "field_mm": 40},
         "size_px": chosen.size, "samples": chosen.samples, "backdrop": "paper", "twin": twin, "seed": 3,
     }  # fmt: skip
     return load_stock(Recipe.model_validate(values).within(ROOT))
 
 
-def ours(stock: Stock, renderer: Renderer, out: Path) -> tuple[float, dict[str, float]]:
+def ours(stock: Stock, index: int, renderer: Renderer, out: Path) -> tuple[float, dict[str, float]]:
     """CPU seconds of one whole image, from drawing to the last file, and where they went."""
     begun = own_seconds()
-    shot = draw_shot(stock, 0, 1, 0)
+    shot = draw_shot(stock, index, 1, 0)
     drawn = own_seconds()
     job = job_of(stock, shot, out / "job")
     rendered = renderer.render(job, out / "job")

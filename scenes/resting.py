@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
@@ -24,9 +25,18 @@ class Rest:
 
 
 def hull_of(vertices: np.ndarray) -> ConvexHull:
-    """The convex hull of (n, 3) vertices, metres. GeometryError when they have no volume."""
+    """The convex hull of (n, 3) vertices, metres. GeometryError when they have no volume.
+
+    The same vertices give the same object: a run asks for one part thousands of times.
+    """
+    return _hull(np.ascontiguousarray(vertices, float).tobytes())
+
+
+@lru_cache(maxsize=8)
+def _hull(data: bytes) -> ConvexHull:
+    vertices = np.frombuffer(data).reshape(-1, 3)
     try:
-        return ConvexHull(np.asarray(vertices, float))
+        return ConvexHull(vertices)
     except (QhullError, ValueError) as error:
         raise GeometryError(
             f"a part of {len(vertices)} vertices without volume", "a body with three extents", "repair the part"
@@ -45,7 +55,8 @@ def rotation_to_up(up: np.ndarray) -> np.ndarray:
     return np.eye(3) + k + k @ k / (1 + c)
 
 
-def stable_rests(hull: ConvexHull) -> list[Rest]:
+@lru_cache(maxsize=8)
+def stable_rests(hull: ConvexHull) -> tuple[Rest, ...]:
     """Poses in which the hull's centroid stands over its support face, likeliest first.
 
     The centre of mass is taken as the hull's (the inside is not known from vertices). A drop ends on a face about as
@@ -63,7 +74,7 @@ def stable_rests(hull: ConvexHull) -> list[Rest]:
         if any(_inside(foot, simplices[m], normal) for m in members):
             rests.append(Rest(-normal, float(solid_angle[members].sum())))
     total = sum(r.weight for r in rests)
-    return sorted((Rest(r.up, r.weight / total) for r in rests), key=lambda r: -r.weight)
+    return tuple(sorted((Rest(r.up, r.weight / total) for r in rests), key=lambda r: -r.weight))
 
 
 def stand(hull_points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
