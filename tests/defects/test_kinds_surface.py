@@ -310,9 +310,15 @@ def test_rust_is_brown_rough_and_no_metal() -> None:
 
 def test_colour_comes_before_roughness() -> None:
     """One shared mask would give a pale half-metal fringe: where the surface has turned, the colour is there."""
-    layers = paint("rust", diameter_mm=8.0)
+    layers = paint("rust", diameter_mm=8.0, ground=STEEL)
     turned = layers.surface_weight > 0.02
     assert (layers.albedo_weight[turned] > 0.98).all()
+
+
+def test_thin_rust_dulls_a_gloss_that_it_covers() -> None:
+    layers = paint("rust", diameter_mm=8.0, halo_mm=0.0, ground=PAINTED)
+    covered = (layers.albedo_weight > 0.3) & (layers.sdf_m < 0)
+    assert np.allclose(layers.surface_weight[covered], layers.albedo_weight[covered])
 
 
 def test_old_rust_is_darker_than_fresh() -> None:

@@ -92,7 +92,8 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     thickness = np.clip(0.75 * depth + 0.85 * (p.maturity - 0.3) + 0.4 * fields + 0.35 * clumps, 0.0, 1.0) * cover
     grain = np.exp(0.3 * noise(grid, 0.14 * MM, rng, 2))[..., None]
     albedo = ramp(np.array([0.0, 0.5, 1.0]), WHITE if p.form == "white" else RED, thickness) * grain
-    solid = smoothstep(0.25, 0.5, cover)
+    metal = ground.material.surface.metallic > 0.5
+    solid = smoothstep(0.25, 0.5, cover) if metal else weight * (weight > stain)
     return compose(
         grid,
         rim(VISIBLE - weight, grid.pitch),
