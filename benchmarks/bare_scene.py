@@ -48,6 +48,7 @@ def render(blend_path: str, frames: int) -> None:
     scene = bpy.context.scene
     scene.view_layers[0].cycles.denoising_store_passes = False
     scene.render.image_settings.file_format = "PNG"
+    scene.render.use_file_extension = True
     folder = tempfile.mkdtemp()
     for i in range(frames):
         before = cpu_seconds()

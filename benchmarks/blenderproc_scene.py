@@ -38,15 +38,20 @@ def main() -> None:
     bpy.ops.wm.open_mainfile(filepath=blend)
     for i, thing in enumerate(o for o in bpy.data.objects if o.type == "MESH"):
         thing["category_id"] = i + 1
+    bpy.context.scene.render.image_settings.file_format = "PNG"
+    bpy.context.scene.render.use_compositing = True  # its segmentation comes out of the compositor
+    bpy.context.scene.render.use_file_extension = True
+    folder = tempfile.mkdtemp()
     bproc.camera.set_resolution(width, height)
+    bpy.context.scene.frame_start = bpy.context.scene.frame_end = 0  # as its own start leaves it; else 250 frames
     bproc.camera.add_camera_pose(bpy.context.scene.camera.matrix_world)
     bproc.renderer.set_max_amount_of_samples(samples)
     bproc.renderer.set_noise_threshold(0)
     bproc.renderer.set_denoiser("INTEL")
-    bproc.renderer.enable_segmentation_output(map_by=["category_id", "instance"])
+    bproc.renderer.enable_segmentation_output(map_by=["category_id", "instance"], output_dir=folder)
     for _ in range(frames):
         before = cpu_seconds()
-        bproc.renderer.render(output_dir=tempfile.mkdtemp(), verbose=True)
+        bproc.renderer.render(output_dir=folder, verbose=True)
         PRINTED.write(json.dumps({"cpu_seconds": cpu_seconds() - before}) + "\n")
 
 
