@@ -60,6 +60,7 @@ class Shot:
 def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     """Read everything that the recipe names; lay the finish's tool marks on the part once per material."""
     resolved = resolve(recipe, KINDS.__getitem__)
+    _refuse_impossible(resolved)
     choice = recipe.part
     part = parts.load(
         resolved.part_path, unit=choice.unit, tolerance_mm=choice.tolerance_mm, smooth_angle_deg=choice.smooth_angle_deg
@@ -68,6 +69,15 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
     allowed = part.select(*choice.regions) if choice.regions else None
     return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, sights, allowed)
+
+
+def _refuse_impossible(resolved: Resolved) -> None:
+    """InputError for a blueprint that cannot exist on one of the finishes, before anything is made."""
+    for entry in resolved.blueprints:
+        kind = KINDS[entry.blueprint.kind]
+        values = kind.parameters(entry.blueprint.sample(child(0, "possible")), entry.blueprint.name)
+        for material in resolved.materials:
+            kind.check(values, material)
 
 
 def draw_shot(stock: Stock, index: int, count: int, attempt: int) -> Shot:

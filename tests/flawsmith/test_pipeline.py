@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DatasetError, RecipeError, RenderError
+from core.errors import DatasetError, InputError, RenderError
 from flawsmith.check import check
 from flawsmith.dataset import read_manifest
 from flawsmith.pipeline import run
@@ -127,8 +127,14 @@ def test_a_good_image_has_no_label_and_no_difference_from_its_twin(tmp_path):
 
 
 def test_a_region_that_matches_nothing_is_one_sentence(tmp_path):
-    with pytest.raises((RecipeError, Exception), match="region 'colour:#123456' matches nothing"):
+    with pytest.raises(InputError, match="region 'colour:#123456' matches nothing"):
         run(recipe(part={"path": "examples/parts/stepped_shaft.step", "regions": ["colour:#123456"]}), tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_peel_without_a_coat_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(InputError, match="peel.*coat"):
+        run(recipe(blueprints="paint_peel"), tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
