@@ -133,7 +133,7 @@ def test_a_region_that_matches_nothing_is_one_sentence(tmp_path):
 
 
 def test_a_peel_without_a_coat_is_refused_before_anything_is_made(tmp_path):
-    with pytest.raises(InputError, match="peel.*coat"):
+    with pytest.raises(InputError, match=r"peel.*coat"):
         run(recipe(blueprints="paint_peel"), tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
