@@ -61,7 +61,7 @@ def _known_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
             if get_origin(candidate) in (list, tuple, dict):
                 following.extend(get_args(candidate)[-1:] if get_origin(candidate) is dict else get_args(candidate))
         candidates = following or candidates
-    return [name for c in candidates for kind in _models(c) for name in kind.model_fields]
+    return list(dict.fromkeys(name for c in candidates for kind in _models(c) for name in kind.model_fields))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

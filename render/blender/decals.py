@@ -65,6 +65,8 @@ def fold(tree: bpy.types.NodeTree, sockets: dict, textures: list[Textures]) -> d
         if "coat" in out:
             out["coat"] = nodes.mix(tree, weight, out["coat"], 0.0)
         kept = nodes.mix(tree, on, 1.0, surface.outputs["Alpha"])
+        if "anisotropy" in out:
+            out["anisotropy"] = nodes.math(tree, "MULTIPLY", out["anisotropy"], kept)
         relief = nodes.math(tree, "MULTIPLY", split_form.outputs[0], on)
         out["height_m"] = nodes.math(tree, "MULTIPLY_ADD", out["height_m"], kept, relief)
         film = nodes.math(tree, "MULTIPLY", form.outputs["Alpha"], on)
