@@ -1,7 +1,7 @@
 """Children of render_throughput.py: save a job's scene, and render it with nothing but bpy.
 
 python benchmarks/bare_scene.py save JOB.json SCENE.blend
-python benchmarks/bare_scene.py render SCENE.blend FRAMES     prints CPU seconds of every frame
+python benchmarks/bare_scene.py render SCENE.blend FRAMES     prints CPU seconds of every frame, after a small one
 """
 
 from __future__ import annotations
@@ -49,12 +49,22 @@ def render(blend_path: str, frames: int) -> None:
     scene.view_layers[0].cycles.denoising_store_passes = False
     scene.render.image_settings.file_format = "PNG"
     scene.render.use_file_extension = True
-    folder = tempfile.mkdtemp()
-    for i in range(frames):
-        before = cpu_seconds()
-        scene.render.filepath = os.path.join(folder, f"{i}.png")
-        bpy.ops.render.render(write_still=True)
-        PRINTED.write(json.dumps({"cpu_seconds": cpu_seconds() - before}) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        samples, scene.cycles.samples, scene.render.resolution_percentage = scene.cycles.samples, 1, 10
+        frame(scene, os.path.join(folder, "warm.png"))
+        scene.cycles.samples, scene.render.resolution_percentage = samples, 100
+        for i in range(frames):
+            seconds = frame(scene, os.path.join(folder, f"{i}.png"))
+            PRINTED.write(json.dumps({"cpu_seconds": seconds, "blender": bpy.app.version_string}) + "\n")
+
+
+def frame(scene: bpy.types.Scene, path: str) -> float:
+    """CPU seconds of one picture on disk."""
+    before = cpu_seconds()
+    scene.render.filepath = path
+    bpy.ops.render.render(write_still=True)
+    assert os.path.exists(path)
+    return cpu_seconds() - before
 
 
 if __name__ == "__main__":
