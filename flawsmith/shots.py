@@ -104,7 +104,7 @@ def draw_shot(stock: Stock, index: int, count: int, attempt: int) -> Shot:
     placing = _Placing(stock, material, blueprints, child_seed(root, "specimen", specimen), attempt)
     close = isinstance(viewpoint, LookAtDefect)
     if not blueprints and close:
-        defected, scene = placing.made(None, 0), scene_of(placing.ghost())
+        defected, scene = placing.made(None, 0), placing.haunted().looked_at(scene_of)[1]
     elif not blueprints:
         defected, scene = placing.made(None, 0), scene_of(None)
     elif views > 1:
@@ -142,12 +142,11 @@ class _Placing:
             self.stock.part, self.blueprints, material=self.material, seed=seed, mesh=mesh, allowed=allowed
         )
 
-    def ghost(self) -> DefectedPart:
-        """For a good image of a look_at_defect run: the camera looks where a defect would have been."""
+    def haunted(self) -> _Placing:
+        """For a good image of a look_at_defect run: the camera looks where a defect would have been seen."""
         rng = child(self.seed, "ghost", self.attempt)
         entry = self.stock.resolved.blueprints[int(rng.integers(len(self.stock.resolved.blueprints)))]
-        haunted = _Placing(self.stock, self.material, (entry.blueprint,), self.seed, self.attempt)
-        return haunted.made(self.stock.allowed, self.attempt)
+        return _Placing(self.stock, self.material, (entry.blueprint,), self.seed, self.attempt)
 
     def specimen(self) -> DefectedPart:
         """The same for all views and attempts: the first placement whose every site looks out of the part."""
