@@ -4,12 +4,16 @@
 
 One run through the whole pipeline, from drawing to the last file, with finishes, stations, backdrops and kinds of
 defect mixed (dents change the mesh), windowed twin, all labels, denoiser on. Resident set sizes are read after every
-image; each figure is the median of the ten images up to it, since every image has another mesh. Linux only (/proc).
+image; each figure is the median of the ten images up to it, since every image has another mesh. The parent is read
+again at both ends after the C library has given its free heap back to the system: growth there would be a leak.
+Linux only (/proc).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import statistics
 import sys
 import tempfile
@@ -42,13 +46,14 @@ def main() -> None:
         options.error(f"--early {chosen.early} --frames {chosen.frames}: expected 0 < early < frames")
     if not Path("/proc/self/statm").exists():
         options.error("this system has no /proc: expected Linux")
-    report(chosen, measure(chosen))
+    report(chosen, *measure(chosen))
 
 
-def measure(chosen: argparse.Namespace) -> dict[str, list[float]]:
-    """Resident MB of each process after every image."""
+def measure(chosen: argparse.Namespace) -> tuple[dict[str, list[float]], list[float]]:
+    """Resident MB of each process after every image, and what the parent holds at both ends."""
     stock = load_stock(recipe(chosen))
     seen: dict[str, list[float]] = {"worker (Blender)": [], "parent": []}
+    held: list[float] = []
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as made, Renderer() as renderer:
         writer = DatasetWriter(Path(made), header(stock))
@@ -59,10 +64,12 @@ def measure(chosen: argparse.Namespace) -> dict[str, list[float]]:
             assert renderer.pid is not None
             for name, process in zip(seen, (str(renderer.pid), "self"), strict=True):
                 seen[name].append(resident_mb(process))
+            if index + 1 in (chosen.early, chosen.frames):
+                held.append(held_mb())
             if (index + 1) % chosen.early == 0:
                 told = ", ".join(f"{name} {values[-1]:.0f} MB" for name, values in seen.items())
                 print(f"{index + 1}: {told}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    return seen
+    return seen, held
 
 
 def recipe(chosen: argparse.Namespace) -> Recipe:
@@ -85,12 +92,21 @@ def resident_mb(process: str) -> float:
     raise SystemExit(f"process {process} has no VmRSS: expected one that lives")
 
 
+def held_mb() -> float:
+    """Resident megabytes of this process without garbage and, under glibc, without free heap."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+    return resident_mb("self")
+
+
 def level(values: list[float], image: int) -> float:
     """Median of the images up to number `image`, the first ones (start-up) never among them when there are others."""
     return statistics.median(values[max(image // 2, image - AVERAGED) : image])
 
 
-def report(chosen: argparse.Namespace, seen: dict[str, list[float]]) -> None:
+def report(chosen: argparse.Namespace, seen: dict[str, list[float]], held: list[float]) -> None:
     print(f"{date.today()}, {render_throughput.cpu_name()}, commit {commit()[:10]}, {chosen.size}x{chosen.size}")
     print(f"aim: after {chosen.frames} images within {AIM:.0%} of {chosen.early} images\n")
     print(
@@ -100,6 +116,8 @@ def report(chosen: argparse.Namespace, seen: dict[str, list[float]]) -> None:
     for name, values in {**seen, "both": both}.items():
         early, late = level(values, chosen.early), level(values, chosen.frames)
         print(f"| {name} | {early:.0f} | {late:.0f} | {late / early - 1:+.1%} | {max(values):.0f} |")
+    early, late = held
+    print(f"| parent, free heap given back | {early:.0f} | {late:.0f} | {late / early - 1:+.1%} | |")
 
 
 if __name__ == "__main__":
