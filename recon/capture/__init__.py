@@ -1,0 +1,1 @@
+"""What people really have: photographs of a part, read into one Capture."""
