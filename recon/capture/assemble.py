@@ -1,0 +1,131 @@
+"""A folder or pose file in any known format -> a Capture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from core.errors import InputError
+from core.files import sha256_file, sha256_json
+from recon.capture import colmap, llff, middlebury, nerf
+from recon.capture.masks import dino_mask
+from recon.capture.model import Capture, Session, View, hold_out
+from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
+from recon.capture.poses import found_sessions, turn_of
+from recon.capture.source import Shot, Source
+
+FORMATS = (nerf, colmap, middlebury, llff)
+
+
+def load(
+    path: Path | str,
+    *,
+    session: str | None = None,
+    max_side: int | None = None,
+    linear_from: Encoding = "srgb",
+    light: Literal["room", "part"] | None = None,
+) -> Capture:
+    """Read the capture at `path`, whatever its format (docs/captures.md).
+
+    session: only the photographs of this one. max_side: images are made smaller by area to this longer side.
+    linear_from: how 8 and 16 bit images are encoded. light: overrides what the file says ("room": the part turned
+    before a camera and lamps that stood still). InputError says in a sentence what is wrong.
+    """
+    source = read_source(Path(path))
+    return assemble(source, session=session, max_side=max_side, linear_from=linear_from, light=light)
+
+
+def read_source(path: Path) -> Source:
+    """The pose file at or in `path`, recognised by what is there."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "a folder of photographs or a pose file", "check the path")
+    for reader in FORMATS:
+        found = reader.recognise(path)
+        if found is not None:
+            return reader.read(found)
+    raise InputError(
+        f"{path} holds no capture that is known",
+        "transforms*.json, a COLMAP model, *_par.txt, poses_bounds.npy or photographs with a capture.yaml",
+        "see docs/captures.md",
+    )
+
+
+def assemble(
+    source: Source,
+    *,
+    session: str | None = None,
+    max_side: int | None = None,
+    linear_from: Encoding = "srgb",
+    light: Literal["room", "part"] | None = None,
+) -> Capture:
+    shots = source.shots
+    names = list(dict.fromkeys(s.session for s in shots))
+    if session is not None:
+        if session not in names:
+            raise InputError(f"session {session!r} is not in {source.path}", f"one of {', '.join(names)}", "choose one")
+        shots, names = tuple(s for s in shots if s.session == session), [session]
+    notes = list(source.notes)
+    light = light or source.light
+    if light is None:
+        light = "part"
+        notes.append("the pose file does not say whether part or camera moved: taken as a part that lay still")
+    poses = np.array([s.camera_from_part for s in shots])
+    sessions = {n: source.sessions.get(n, Session(n)) for n in names}
+    if light == "room" and any(s.room_from_part is None for s in shots):
+        sessions, more = found_sessions(names, poses, [s.session for s in shots], sessions)
+        notes += more
+    views = [_view(source, s, sessions[s.session], names, max_side, linear_from, light) for s in shots]
+    digest = sha256_json({"poses": _digest(source.path), "images": [sha256_file(s.image) for s in shots]})
+    name = source.path.name if source.path.is_dir() else source.path.parent.name
+    capture = Capture(
+        name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest
+    )
+    return capture
+
+
+def _digest(path: Path) -> str:
+    if path.is_file():
+        return sha256_file(path)
+    return sha256_json({p.name: sha256_file(p) for p in sorted(path.iterdir()) if p.is_file()})
+
+
+def _view(
+    source: Source,
+    shot: Shot,
+    session: Session,
+    names: list[str],
+    max_side: int | None,
+    linear_from: Encoding,
+    light: str,
+) -> View:
+    colour, alpha = linear_rgba(shot.image, linear_from)
+    mask = _mask(source, shot, colour, alpha)
+    colour = undistorted(colour, shot.intrinsics, shot.distortion, shot.fisheye)
+    mask = undistorted(mask, shot.intrinsics, shot.distortion, shot.fisheye)
+    size = smaller(shot.size, max_side)
+    if light == "part":
+        room = np.eye(3) if shot.room_from_part is None else shot.room_from_part
+    else:
+        room = turn_of(shot.camera_from_part, session) if shot.room_from_part is None else shot.room_from_part
+    return View(
+        shot.name,
+        resized(colour, size),
+        resized(mask, size),
+        scaled(shot.intrinsics, shot.size, size),
+        shot.camera_from_part,
+        room,
+        names.index(shot.session),
+    )
+
+
+def _mask(source: Source, shot: Shot, colour: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    if shot.mask is not None:
+        mask = read_mask(shot.mask)
+        return resized(mask, shot.size)
+    if alpha is not None:
+        return alpha
+    if source.mask_recipe == "dino":
+        return dino_mask(colour)
+    raise InputError(f"{shot.image.name} has no mask", "alpha, a mask file or a recipe", "add masks")

@@ -1,0 +1,92 @@
+"""COLMAP models, text or binary, with their images and masks beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import InputError
+from recon.capture.poses import rigid
+from recon.capture.source import Shot, Source, find_mask, image_size, pinhole
+
+PLACES = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "dense/sparse")
+
+# where in a camera's parameters OpenCV's coefficients stand (COLMAP, src/colmap/sensor/models.h)
+_DISTORTION = {
+    "SIMPLE_PINHOLE": (),
+    "PINHOLE": (),
+    "SIMPLE_RADIAL": (3,),
+    "RADIAL": (3, 4),
+    "OPENCV": (4, 5, 6, 7),
+    "FULL_OPENCV": (4, 5, 6, 7, 8, 9, 10, 11),
+    "OPENCV_FISHEYE": (4, 5, 6, 7),
+}
+
+
+def recognise(path: Path) -> Path | None:
+    """The folder that holds cameras, images and points of a model."""
+    if not path.is_dir():
+        return None
+    for place in PLACES:
+        for suffix in (".bin", ".txt"):
+            if all((path / place / f"{name}{suffix}").is_file() for name in ("cameras", "images")):
+                return path / place
+    return None
+
+
+def read(folder: Path) -> Source:
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise InputError("pycolmap is not installed", "pycolmap for COLMAP models", "pip install pycolmap") from error
+    try:
+        model = pycolmap.Reconstruction(str(folder))
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise InputError(
+            f"{folder} is no COLMAP model ({error})", "cameras, images, points3D", "write it again"
+        ) from error
+    root = _root(folder)
+    images = sorted((i for i in model.images.values() if i.has_pose), key=lambda i: i.name)
+    if not images:
+        raise InputError(f"{folder} has no image with a pose", "a model with registered images", "run the mapper again")
+    lost = [i.name for i in model.images.values() if not i.has_pose]
+    notes = (f"{len(lost)} images have no pose in the COLMAP model: {', '.join(sorted(lost)[:5])}",) if lost else ()
+    shots = tuple(_shot(root, image) for image in images)
+    return Source("colmap", folder, shots, False, "unknown: COLMAP models have no unit", notes=notes)
+
+
+def _root(folder: Path) -> Path:
+    for root in (folder, *list(folder.parents)[:3]):
+        if (root / "images").is_dir():
+            return root
+    raise InputError(f"{folder} has no folder 'images' near it", "images/ beside sparse/", "copy the images there")
+
+
+def _shot(root: Path, image: Any) -> Shot:
+    camera = image.camera
+    name = camera.model.name
+    if name not in _DISTORTION:
+        raise InputError(
+            f"camera {camera.camera_id} has the model {name}",
+            f"one of {', '.join(_DISTORTION)}",
+            "undistort the model with `colmap image_undistorter`",
+        )
+    path = root / "images" / image.name
+    size = image_size(path)
+    k = pinhole(camera.focal_length_x, camera.focal_length_y, camera.principal_point_x, camera.principal_point_y)
+    k = np.diag([size[1] / camera.width, size[0] / camera.height, 1.0]) @ k
+    values = tuple(float(camera.params[i]) for i in _DISTORTION[name])
+    distortion = (*values, *(0.0,) * (4 - len(values))) if any(values) else ()
+    pose = image.cam_from_world()
+    return Shot(
+        str(Path(image.name).with_suffix("")),
+        path,
+        find_mask(path, root),
+        k,
+        size,
+        rigid(pose.rotation.matrix(), pose.translation),
+        distortion,
+        name.endswith("FISHEYE"),
+    )

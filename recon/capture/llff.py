@@ -1,0 +1,59 @@
+"""poses_bounds.npy (LLFF): a 3x5 matrix and two depths an image, images in sorted order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from recon.capture.poses import rigid
+from recon.capture.source import IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
+
+
+def recognise(path: Path) -> Path | None:
+    path = path / "poses_bounds.npy" if path.is_dir() else path
+    return path if path.name == "poses_bounds.npy" and path.is_file() else None
+
+
+def read(path: Path) -> Source:
+    """Columns of the 3x5: the camera's down, right and backward axes, its position, and (height, width, focal
+    length in pixels); camera to world (github.com/Fyusion/LLFF, README)."""
+    try:
+        table = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error})", "an array (n, 17)", "copy it again") from error
+    if table.ndim != 2 or table.shape[1] != 17:
+        raise InputError(f"{path} has shape {table.shape}", "(n, 17)", "copy it again")
+    folder = path.parent / "images"
+    images = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    rows, notes = _rows(folder, images, len(table))
+    shots = []
+    for image, row in zip(images, table[rows], strict=True):
+        matrix = row[:15].reshape(3, 5)
+        height, width, focal = matrix[:, 4]
+        size = image_size(image)
+        k = np.diag([size[1] / width, size[0] / height, 1.0]) @ pinhole(focal, focal, width / 2, height / 2)
+        down, right, back = matrix[:, 0], matrix[:, 1], matrix[:, 2]
+        pose = np.linalg.inv(rigid(np.stack([right, down, -back], 1), matrix[:, 3]))
+        shots.append(Shot(image.stem, image, find_mask(image, path.parent), k, size, pose))
+    return Source("llff", path, tuple(shots), False, "unknown: LLFF poses have no unit", notes=notes)
+
+
+def _rows(folder: Path, images: Sequence[Path], count: int) -> tuple[list[int], tuple[str, ...]]:
+    """Which row of the table each image has. Where images are missing, the running numbers in their names tell, if
+    they span the table exactly."""
+    if len(images) == count:
+        return list(range(count)), ()
+    found = [re.search(r"(\d+)$", image.stem) for image in images]
+    numbers = [int(m.group(1)) for m in found if m]
+    if len(numbers) == len(images) > 1 and numbers[-1] - numbers[0] + 1 == count:
+        note = f"{count - len(images)} of {count} poses have no image; rows chosen by the numbers in the images' names"
+        return [n - numbers[0] for n in numbers], (note,)
+    raise InputError(
+        f"{folder} holds {len(images)} images and poses_bounds.npy {count} poses",
+        "one image a pose, in sorted order",
+        "restore the images that are missing",
+    )

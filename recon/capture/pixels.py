@@ -1,0 +1,113 @@
+"""Photographs as arrays: read, made linear, freed of lens distortion, made smaller by area."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from core.colour import linear_from_srgb
+from core.errors import InputError
+
+Encoding = Literal["srgb", "linear"]
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    """(h, w, 1, 3 or 4) as stored: uint8, uint16 or float32; channels in the order red, green, blue, alpha.
+
+    The orientation tag of a photograph is not applied: calibrations are of the stored pixels.
+    """
+    if path.suffix.lower() == ".exr":
+        return _read_exr(path)
+    data = np.fromfile(path, np.uint8)
+    array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
+    if array is None:
+        raise InputError(f"{path} cannot be decoded", "a whole PNG, JPEG, TIFF or WebP", "copy or convert it again")
+    if array.ndim == 2:
+        return array[:, :, None]
+    return array[:, :, [2, 1, 0, 3][: array.shape[2]]] if array.shape[2] in (3, 4) else array[:, :, :1]
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    import OpenImageIO as oiio
+
+    buffer = oiio.ImageBuf(str(path))
+    if buffer.has_error:
+        raise InputError(f"{path} cannot be decoded ({buffer.geterror()})", "an OpenEXR image", "write it again")
+    return np.asarray(buffer.get_pixels(oiio.FLOAT), np.float32)
+
+
+def linear_rgba(path: Path, encoding: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colour (h, w, 3) float32 linear, and alpha (h, w) in [0, 1] or None where the file has none or it is all one.
+
+    Colour comes multiplied by alpha: what the camera would see before black.
+    """
+    stored = read_pixels(path)
+    alpha = None
+    if stored.shape[2] == 4:
+        alpha = _unit(stored[:, :, 3])
+        alpha = None if alpha.min() > 0.999 else alpha
+    colour = _linear(stored[:, :, :3], encoding)
+    colour = np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour
+    return (colour if alpha is None or stored.dtype == np.float32 else colour * alpha[..., None]), alpha
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: alpha where it varies, else the brightest channel."""
+    stored = read_pixels(path)
+    if stored.shape[2] == 4 and stored[:, :, 3].min() < stored[:, :, 3].max():
+        return _unit(stored[:, :, 3])
+    mask = _unit(stored[:, :, :3].max(2))
+    # a mask stored as 0 and 1 in 8 bits
+    return mask * 255 if stored.dtype == np.uint8 and 0 < mask.max() <= 1 / 255 else mask
+
+
+def undistorted(
+    array: np.ndarray, intrinsics: np.ndarray, distortion: tuple[float, ...], fisheye: bool, nearest: bool = False
+) -> np.ndarray:
+    """The same pinhole camera without its lens distortion; what the photograph does not show is 0."""
+    if not any(distortion):
+        return array
+    height, width = array.shape[:2]
+    centred = intrinsics.copy()
+    centred[:2, 2] -= 0.5
+    coefficients = np.array(distortion, float)
+    rectify = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
+    x, y = rectify(centred, coefficients, np.eye(3), centred, (width, height), cv2.CV_32FC1)
+    how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    return cv2.remap(array, x, y, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+
+
+def smaller(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
+    """(height, width) whose longer side is at most `max_side`; never larger than `size`."""
+    if max_side is None or max(size) <= max_side:
+        return size
+    scale = max_side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resized(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Area mean over the new pixels where it shrinks, linear where it grows."""
+    if array.shape[:2] == tuple(size):
+        return array
+    shrinks = array.shape[0] >= size[0] and array.shape[1] >= size[1]
+    return cv2.resize(array, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def scaled(intrinsics: np.ndarray, size: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
+    """K for an image of `new` (height, width) instead of `size`; pixel centres are at 0.5, so K scales as a whole."""
+    return np.diag([new[1] / size[1], new[0] / size[0], 1.0]) @ intrinsics
+
+
+def _unit(stored: np.ndarray) -> np.ndarray:
+    top = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(stored.dtype, 1.0)
+    return (stored / top).astype(np.float32)
+
+
+def _linear(stored: np.ndarray, encoding: Encoding) -> np.ndarray:
+    if stored.dtype == np.float32 or encoding == "linear":
+        return _unit(stored)
+    codes = 256 if stored.dtype == np.uint8 else 65536
+    return linear_from_srgb(np.arange(codes) / (codes - 1))[stored]

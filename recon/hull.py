@@ -1,0 +1,314 @@
+"""The visual hull: what all masks leave of space, as a closed mesh, and how well a mesh agrees with the masks.
+
+A point's value in one view is its distance to the mask's outline in pixels, over the focal length and times its depth:
+metres, positive inside. The hull is where the least value of all views is positive. Outlines are taken from soft masks
+to a fraction of a pixel, so the surface is finer than voxels and pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from core.errors import GeometryError
+from recon.capture.model import Capture, View
+from recon.capture.poses import closest_point
+from recon.isosurface import isosurface
+from recon.raster.protocol import Topology
+from recon.raster.warp_backend import WarpRasterizer
+
+COARSE = 40
+UNSEEN = 1.0e6
+_ROW = 4096
+
+
+class Outline(NamedTuple):
+    """distance: (h, w) float32 pixels to the mask's outline, positive inside. open: the mask reaches the border, so
+    what lies outside the photograph is unknown."""
+
+    distance: np.ndarray
+    open: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Hull:
+    """vertices (n, 3), faces (m, 3): closed, part frame. spacing: of the samples. dropped: volume of each smaller
+    piece that was left out, over the kept piece's."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    spacing: float
+    dropped: tuple[float, ...]
+
+
+def outline(mask: np.ndarray) -> Outline:
+    """Signed distance to the 0.5 level of a soft mask: to the nearest pixel that the outline crosses, and from there
+    by how much of it is covered."""
+    inside = mask >= 0.5
+    edge = (mask > 0.02) & (mask < 0.98)
+    for axis in (0, 1):
+        differs = np.diff(inside.astype(np.int8), axis=axis) != 0
+        edge |= np.pad(differs, [(0, 1) if a == axis else (0, 0) for a in (0, 1)])
+        edge |= np.pad(differs, [(1, 0) if a == axis else (0, 0) for a in (0, 1)])
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    if not edge.any():
+        return Outline(np.where(inside, UNSEEN, -UNSEEN).astype(np.float32), bool(border.any()))
+    away, label = cv2.distanceTransformWithLabels(
+        (~edge).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    offsets = np.zeros(label.max() + 1, np.float32)
+    offsets[label[edge]] = mask[edge] - 0.5
+    signed = np.where(inside, away, -away) + offsets[label]
+    return Outline(signed.astype(np.float32), bool(border.any()))
+
+
+def outlines(views: Sequence[View], max_side: int = 512) -> tuple[list[Outline], np.ndarray]:
+    """Outlines of the masks made smaller to `max_side`, and their intrinsics (v, 3, 3)."""
+    from recon.capture.pixels import resized, scaled, smaller
+
+    sizes = [smaller(v.size, max_side) for v in views]
+    found = [outline(resized(v.mask, s)) for v, s in zip(views, sizes, strict=True)]
+    return found, np.array([scaled(v.intrinsics, v.size, s) for v, s in zip(views, sizes, strict=True)])
+
+
+def depth_inside(points: np.ndarray, view: View, mask: Outline, intrinsics: np.ndarray) -> np.ndarray:
+    """(n,) float32: how far points (n, 3) are inside the cone of one mask, in the capture's unit; UNSEEN where the
+    photograph cannot tell. Behind the camera counts as outside."""
+    to_pixels = (intrinsics @ view.camera_from_part[:3]).astype(np.float32)
+    image = points @ to_pixels[:, :3].T + to_pixels[:, 3]
+    z = image[:, 2]
+    ahead = z > 0
+    safe = np.where(ahead, z, 1)
+    height, width = mask.distance.shape
+    x, y = image[:, 0] / safe - 0.5, image[:, 1] / safe - 0.5
+    focal = np.sqrt(intrinsics[0, 0] * intrinsics[1, 1])
+    value = _sample(mask.distance, x, y) * (z / np.float32(focal))
+    outside = (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
+    if mask.open:
+        value[outside] = UNSEEN
+    else:
+        beyond = np.hypot(x - np.clip(x, 0, width - 1), y - np.clip(y, 0, height - 1)) * z / focal
+        value[outside] = np.minimum(value, -beyond)[outside]
+    value[~ahead] = -UNSEEN
+    return value
+
+
+def _sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Bilinear, the border repeated; OpenCV wants two-dimensional maps of bounded size."""
+    n = len(x)
+    padded = np.zeros((2, -(-n // _ROW) * _ROW), np.float32)
+    padded[0, :n], padded[1, :n] = np.clip(x, -2, image.shape[1] + 1), np.clip(y, -2, image.shape[0] + 1)
+    found = np.empty(padded.shape[1], np.float32)
+    step = 8192 * _ROW
+    for start in range(0, padded.shape[1], step):
+        px, py = (row[start : start + step].reshape(-1, _ROW) for row in padded)
+        found[start : start + step] = cv2.remap(
+            image, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ).ravel()
+    return found[:n]
+
+
+def hull_field(
+    points: np.ndarray, views: Sequence[View], masks: Sequence[Outline], intrinsics: np.ndarray, floor: float
+) -> np.ndarray:
+    """(n,) the least depth inside any mask. Points that fall below -`floor` are not followed further."""
+    least = np.full(len(points), UNSEEN, np.float32)
+    followed = np.arange(len(points))
+    for view, mask, k in zip(views, masks, intrinsics, strict=True):
+        value = np.minimum(least[followed], depth_inside(points[followed], view, mask, k))
+        least[followed] = value
+        followed = followed[value > -floor]
+    return least
+
+
+def region(views: Sequence[View]) -> np.ndarray:
+    """(2, 3) a cube that holds the part: round the point nearest to all masks' central rays, as wide as the masks
+    reach there."""
+    rays, eyes = [], []
+    for view in views:
+        rows, columns = np.nonzero(view.mask >= 0.5)
+        if not len(rows):
+            continue
+        pixel = np.array([columns.mean() + 0.5, rows.mean() + 0.5, 1.0])
+        way = view.camera_from_part[:3, :3].T @ np.linalg.solve(view.intrinsics, pixel)
+        rays.append(way / np.linalg.norm(way))
+        eyes.append(view.centre)
+    if len(rays) < 2:
+        raise GeometryError("fewer than two masks hold a part", "masks of the part", "check the masks")
+    centre = closest_point(np.array(eyes), np.array(rays))
+    reach = [_reach(view, centre) for view in views]
+    half = 1.3 * float(np.max(reach))
+    if not np.isfinite(half) or half <= 0:
+        raise GeometryError(
+            "no point lies before the cameras and inside the masks",
+            "cameras that look at the part",
+            "check the poses' convention",
+        )
+    return np.stack([centre - half, centre + half])
+
+
+def _reach(view: View, centre: np.ndarray) -> float:
+    """How far the mask extends from a point, at the point's depth; 0 where the point is behind the camera."""
+    pixel, z = view.project(centre[None])
+    rows, columns = np.nonzero(view.mask >= 0.5)
+    if z[0] <= 0 or not len(rows):
+        return 0.0
+    away = np.hypot(columns + 0.5 - pixel[0, 0], rows + 0.5 - pixel[0, 1]).max()
+    return float(away * z[0] / min(view.intrinsics[0, 0], view.intrinsics[1, 1]))
+
+
+def carve(
+    capture: Capture, resolution: int = 128, *, views: Sequence[View] | None = None, mask_side: int = 512
+) -> Hull:
+    """Hull of the training views (or of `views`), `resolution` samples along the longest side of its bounds.
+
+    Coarse first: the bounds are found on a grid of 40, grown while the hull touches them; then only samples near the
+    coarse surface are computed. GeometryError where the masks leave nothing.
+    """
+    used = list(capture.training if views is None else views)
+    masks, k = outlines(used, mask_side)
+    bounds = _bounds(used, masks, k)
+    lower, spacing, shape = _grid(bounds, resolution)
+    field = _fine(lower, spacing, shape, used, masks, k)
+    vertices, faces = isosurface(-field, lower, lower + spacing * (np.array(shape) - 1))
+    vertices, faces, dropped = _pieces(vertices, faces)
+    return Hull(vertices, faces, spacing, dropped)
+
+
+def visual_hull(
+    capture: Capture, resolution: int = 128, *, views: Sequence[View] | None = None, mask_side: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """`carve`, only its vertices (n, 3) float64 and faces (m, 3) int32."""
+    hull = carve(capture, resolution, views=views, mask_side=mask_side)
+    return hull.vertices, hull.faces
+
+
+def _points(lower: np.ndarray, spacing: float, shape: Sequence[int]) -> np.ndarray:
+    axes = [lower[i] + spacing * np.arange(shape[i]) for i in range(3)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
+
+
+def _bounds(views: Sequence[View], masks: Sequence[Outline], k: np.ndarray) -> np.ndarray:
+    """(2, 3) of the hull, from a coarse grid, with a margin of one of its cells."""
+    cube = region(views)
+    for _ in range(4):
+        spacing = float(cube[1, 0] - cube[0, 0]) / (COARSE - 1)
+        field = hull_field(_points(cube[0], spacing, (COARSE,) * 3), views, masks, k, 2 * spacing)
+        filled = np.argwhere(field.reshape((COARSE,) * 3) > -0.5 * spacing)
+        if not len(filled):
+            raise GeometryError(
+                "the masks leave nothing of the part when all views are carved",
+                "masks and poses of one still part",
+                "check the masks, and the poses' convention",
+            )
+        first, last = filled.min(0), filled.max(0)
+        if (first > 0).all() and (last < COARSE - 1).all():
+            break
+        half = 0.5 * (cube[1] - cube[0])
+        cube = np.stack([cube[0] - 0.5 * half, cube[1] + 0.5 * half])
+    return np.stack([cube[0] + spacing * (first - 1), cube[0] + spacing * (last + 1)])
+
+
+def _grid(bounds: np.ndarray, resolution: int) -> tuple[np.ndarray, float, tuple[int, int, int]]:
+    """Lower corner, spacing and sample counts of an even grid over the bounds, with two samples of margin."""
+    extent = bounds[1] - bounds[0]
+    spacing = float(extent.max()) / max(resolution - 1, 1)
+    count = np.ceil(extent / spacing).astype(int) + 5
+    lower = bounds.mean(0) - spacing * (count - 1) / 2
+    return lower, spacing, (int(count[0]), int(count[1]), int(count[2]))
+
+
+def _fine(
+    lower: np.ndarray,
+    spacing: float,
+    shape: tuple[int, int, int],
+    views: Sequence[View],
+    masks: Sequence[Outline],
+    k: np.ndarray,
+    stride: int = 4,
+) -> np.ndarray:
+    """The field on the whole grid: exact near its zero, elsewhere spread from every `stride`th sample."""
+    coarse_shape = tuple(-(-s // stride) + 1 for s in shape)
+    reach = 1.2 * spacing * stride * np.sqrt(3)
+    coarse = hull_field(_points(lower, spacing * stride, coarse_shape), views, masks, k, 2 * reach)
+    blocks = coarse.reshape(coarse_shape)
+    for axis in range(3):
+        blocks = np.repeat(blocks, stride, axis=axis)
+    shift = stride // 2
+    field = np.ascontiguousarray(blocks[shift:, shift:, shift:][: shape[0], : shape[1], : shape[2]])
+    near = np.flatnonzero(np.abs(field.ravel()) < reach)
+    index = np.stack(np.unravel_index(near, shape), -1)
+    points = (lower + spacing * index).astype(np.float32)
+    field.ravel()[near] = hull_field(points, views, masks, k, 2 * spacing)
+    for axis in range(3):
+        edge = np.moveaxis(field, axis, 0)
+        edge[0], edge[-1] = np.minimum(edge[0], -spacing), np.minimum(edge[-1], -spacing)
+    # a sample exactly on the surface would give triangles without area
+    small = 1e-4 * spacing
+    field[np.abs(field) < small] = -small
+    return np.clip(field, -4 * spacing, 4 * spacing)
+
+
+def _pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
+    """The piece of the greatest volume, and the other outer pieces' volumes over it. Inner voids are filled: no mask
+    can show one."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
+    graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2)
+    count, label = connected_components(graph, directed=False)
+    of_face = label[faces[:, 0]]
+    t = vertices[faces] - vertices.mean(0)
+    volumes = np.bincount(of_face, np.einsum("ij,ij->i", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6, minlength=count)
+    best = int(np.argmax(volumes))
+    if volumes[best] <= 0:
+        raise GeometryError("the hull has no volume", "masks and poses of one still part", "check masks and poses")
+    used, inverse = np.unique(faces[of_face == best], return_inverse=True)
+    others = sorted((float(v / volumes[best]) for i, v in enumerate(volumes) if i != best and v > 0), reverse=True)
+    return vertices[used], inverse.reshape(-1, 3).astype(np.int32), tuple(others)
+
+
+def silhouette(
+    vertices: np.ndarray, faces: np.ndarray, view: View, size: tuple[int, int], topology: Topology | None = None
+) -> np.ndarray:
+    """(h, w) bool: pixels whose centre the mesh covers, in an image of `size` instead of the view's own."""
+    from recon.capture.pixels import scaled
+
+    k = scaled(view.intrinsics, view.size, size)
+    local = vertices @ view.camera_from_part[:3, :3].T + view.camera_from_part[:3, 3]
+    positions = torch.as_tensor((local @ k.T).astype(np.float32))
+    topology = Topology.of(faces, len(vertices)) if topology is None else topology
+    return WarpRasterizer().rasterize(positions, topology, size).covered.numpy()
+
+
+def hull_agreement(
+    capture: Capture,
+    mesh: tuple[np.ndarray, np.ndarray],
+    *,
+    views: Sequence[View] | None = None,
+    max_side: int = 256,
+) -> np.ndarray:
+    """(v,) intersection over union of the mesh's silhouette (vertices, faces) and each view's mask, held-out views
+    included. NaN where both are empty."""
+    from recon.capture.pixels import resized, smaller
+
+    vertices, faces = mesh
+    topology = Topology.of(faces, len(vertices))
+    result = []
+    for view in capture.views if views is None else views:
+        size = smaller(view.size, max_side)
+        covered = silhouette(vertices, faces, view, size, topology)
+        result.append(overlap(covered, resized(view.mask, size) >= 0.5))
+    return np.array(result)
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two bool arrays; NaN where both are empty."""
+    union = np.count_nonzero(first | second)
+    return float(np.count_nonzero(first & second)) / union if union else float("nan")
