@@ -1,0 +1,178 @@
+"""One stage of the fit: a mesh of fixed topology, moved together with albedo, gloss, light and gains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from recon.fit.picture import Estimate, losses, picture
+from recon.fit.precondition import Preconditioner, UniformAdam
+from recon.fit.problem import Target
+from recon.fit.settings import Settings, Stage
+from recon.fit.unknowns import Unknowns
+from recon.light import lobes
+from recon.raster.protocol import Rasterizer, Topology
+from recon.shading import lobe_sharpness, vertex_normals
+from recon.visibility import unshadowed
+
+LIFT = 0.01
+"""Start of shadow rays above the surface, of the edge length's own scale (unit frame)."""
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+"""Called as (stage, step, steps, losses)."""
+
+
+@dataclass(eq=False)
+class Fit:
+    """The state that goes from stage to stage. vertices: (n, 3) float32, unit frame. faces: (m, 3) int32."""
+
+    vertices: torch.Tensor
+    faces: np.ndarray
+    unknowns: Unknowns
+    history: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = 0
+    skipped: int = 0
+    stopped_early: bool = False
+
+    def topology(self) -> Topology:
+        return Topology.of(self.faces, len(self.vertices), self.vertices.device)
+
+
+def shadow_tables(
+    vertices: torch.Tensor, faces: torch.Tensor, targets: Sequence[Target], lift: float, shadows: bool
+) -> list[torch.Tensor]:
+    """Per session: (n, coarse cells) float32, 1 where the vertex sees the direction."""
+    sessions = {t.session: t.standing.session_directions for t in targets}
+    tables = []
+    for number in range(max(sessions) + 1):
+        if number not in sessions or not shadows:
+            cells = next(iter(sessions.values())).shape[0]
+            tables.append(torch.ones(len(vertices), cells, device=vertices.device))
+            continue
+        normals = vertex_normals(vertices, faces.long())
+        way = sessions[number].cpu().numpy()
+        tables.append(unshadowed(vertices, normals, faces, way, lift).float())
+    return tables
+
+
+def estimate_of(
+    vertices: torch.Tensor, faces: torch.Tensor, unknowns: Unknowns, tables: list[torch.Tensor]
+) -> Estimate:
+    sharp = lobe_sharpness(unknowns.roughness)[0, 0]
+    return Estimate(
+        vertices, vertex_normals(vertices, faces.long()), unknowns, tables, lobes(sharp) @ unknowns.radiance
+    )
+
+
+def run_stage(
+    fit: Fit,
+    targets: Sequence[Target],
+    stage: Stage,
+    settings: Settings,
+    rasterizer: Rasterizer,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+    deadline: float | None = None,
+) -> None:
+    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
+    topology = fit.topology()
+    faces = topology.faces
+    preconditioner = Preconditioner(fit.faces, len(fit.vertices), settings.stiffness)
+    latent = preconditioner.latent(fit.vertices).requires_grad_()
+    unknowns = fit.unknowns
+    shape = UniformAdam([latent], stage.vertex_rate)
+    rest = torch.optim.Adam(
+        [
+            {"params": [unknowns.albedo_raw], "lr": settings.albedo_rate * 3},
+            {"params": [unknowns.radiance_raw], "lr": settings.light_rate},
+            {"params": [unknowns.roughness_raw, unknowns.metallic_raw], "lr": settings.optics_rate},
+            {"params": [unknowns.gains_raw], "lr": settings.gain_rate},
+        ],
+        betas=(0.9, 0.99),
+    )
+    starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
+    edges = _edges(fit.faces, fit.vertices.device)
+    order: list[int] = []
+    tables: list[torch.Tensor] = []
+    began = time.monotonic()
+    for step in range(stage.steps):
+        if deadline is not None and time.monotonic() > deadline:
+            fit.stopped_early = True
+            break
+        for group, rate in starts:
+            group["lr"] = rate * stage.fall ** (max(step - stage.still, 0) / max(stage.steps - stage.still, 1))
+        vertices = preconditioner.values(latent)
+        if step % settings.shadow_every == 0:
+            tables = shadow_tables(vertices.detach(), faces, targets, LIFT * stage.cell, settings.shadows)
+        while len(order) < settings.views_per_step:
+            order += [int(i) for i in rng.permutation(len(targets))]
+        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
+        if vertices.requires_grad and settings.outlier_limit:
+            vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
+        estimate = estimate_of(vertices, faces, unknowns, tables)
+        colour = mask = torch.zeros((), device=vertices.device)
+        for number in chosen:
+            seen, _ = picture(estimate, targets[number], topology, rasterizer)
+            one, two = losses(seen, targets[number])
+            colour, mask = colour + one / len(chosen), mask + two / len(chosen)
+        smooth = regularisers(unknowns, edges, settings)
+        total = colour + settings.mask_weight * mask + smooth
+        shape.zero_grad()
+        rest.zero_grad()
+        total.backward()
+        parameters = [latent, unknowns.albedo_raw, *unknowns.others]
+        if not _finite(total, parameters):
+            fit.skipped += 1
+            continue
+        if step >= stage.still:
+            shape.step()
+        rest.step()
+        fit.steps += 1
+        if step % 25 == 0 or step == stage.steps - 1:
+            terms = {"colour": float(colour.detach()), "mask": float(mask.detach()), "smooth": float(smooth.detach())}
+            fit.history.append({"side_px": stage.side_px, "step": step, **terms, "seconds": time.monotonic() - began})
+            if progress:
+                progress(f"{stage.side_px} px", step, stage.steps, terms)
+    fit.vertices = preconditioner.values(latent).detach()
+
+
+def limited(gradient: torch.Tensor, limit: float) -> torch.Tensor:
+    """Rows (n, 3) longer than `limit` times the median of those that are not zero are cut to that length.
+
+    Outlines pull on few vertices a hundred times harder than shading pulls on all the others.
+    """
+    length = gradient.norm(dim=1, keepdim=True)
+    pulled = length[length > 0]
+    if len(pulled) == 0:
+        return gradient
+    most = limit * pulled.median()
+    return gradient * (most / length.clamp(min=1e-30)).clamp(max=1.0)
+
+
+def regularisers(unknowns: Unknowns, edges: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Albedo even along edges, light even between neighbouring cells and near grey, gains near one."""
+    albedo = unknowns.albedo
+    along = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs().mean()
+    radiance = torch.log(unknowns.radiance + 1e-3)
+    grey = (radiance - radiance.mean(1, keepdim=True)).abs().mean()
+    from recon.light import FINE
+
+    sky = radiance.reshape(*FINE, 3)
+    uneven = (sky - sky.roll(1, 1)).abs().mean() + (sky[1:] - sky[:-1]).abs().mean()
+    gains = (unknowns.gains_raw**2).mean()
+    return settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey) + 0.1 * gains
+
+
+def _edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:
+    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    return torch.as_tensor(np.unique(ends, axis=0).astype(np.int64), device=device)
+
+
+def _finite(total: torch.Tensor, parameters: Sequence[torch.Tensor]) -> bool:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return bool(torch.isfinite(total)) and all(bool(torch.isfinite(g).all()) for g in gradients)

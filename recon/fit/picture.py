@@ -1,0 +1,73 @@
+"""One view of the current estimate, and how far it is from the photograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from recon.fit.problem import Target
+from recon.fit.unknowns import Unknowns
+from recon.raster.protocol import Fragments, Rasterizer, Topology
+from recon.shading import Optics, diffuse_light, specular_light
+
+SATURATED = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """vertices, normals (n, 3), unit frame. unshadowed: per session (n, coarse cells). blurred: (fine, 3) light under
+    the gloss lobe."""
+
+    vertices: torch.Tensor
+    normals: torch.Tensor
+    unknowns: Unknowns
+    unshadowed: list[torch.Tensor]
+    blurred: torch.Tensor
+
+
+def lit(estimate: Estimate, target: Target, chosen: torch.Tensor | slice) -> tuple[torch.Tensor, torch.Tensor]:
+    """Diffuse and specular light (k, 3) at the chosen vertices, without the photograph's gain."""
+    points, normals = estimate.vertices[chosen], estimate.normals[chosen]
+    table = estimate.unshadowed[target.session][chosen]
+    whole = estimate.unknowns.optics()
+    optics = Optics(whole.albedo[chosen], whole.roughness[chosen], whole.metallic[chosen])
+    diffuse = diffuse_light(normals, table, target.standing, estimate.unknowns.radiance)
+    diffuse = diffuse * (1 - optics.metallic)
+    return diffuse, specular_light(points, normals, table, optics, target.standing, estimate.blurred)
+
+
+def picture(
+    estimate: Estimate, target: Target, topology: Topology, rasterizer: Rasterizer
+) -> tuple[torch.Tensor, Fragments]:
+    """(h, w, 4): linear radiance over black and alpha, antialiased."""
+    positions = target.project(estimate.vertices)
+    fragments = rasterizer.rasterize(positions, topology, target.size)
+    faces = topology.faces[torch.unique(fragments.face[fragments.covered]).long()]
+    chosen = torch.unique(faces).long()
+    diffuse, specular = lit(estimate, target, chosen)
+    colour = (estimate.unknowns.albedo[chosen] * diffuse + specular) * estimate.unknowns.gain(target.number)
+    values = torch.zeros(len(estimate.vertices), 4, device=positions.device)
+    values = values.index_copy(0, chosen, torch.cat([colour, torch.ones_like(colour[:, :1])], 1))
+    seen = rasterizer.interpolate(values, topology.faces, fragments)
+    return rasterizer.antialias(seen, positions, topology, fragments), fragments
+
+
+def srgb(linear: torch.Tensor) -> torch.Tensor:
+    """IEC 61966-2-1, carried on above 1."""
+    x = linear.clamp(min=0)
+    return torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp(min=1e-4) ** (1 / 2.4) - 0.055)
+
+
+def colour_error(seen: torch.Tensor, target: Target) -> torch.Tensor:
+    """(h, w, 3) sRGB difference; none where the photograph is saturated and the estimate brighter still."""
+    error = srgb(seen[..., :3]) - target.photograph
+    return torch.where((target.photograph >= SATURATED) & (error > 0), torch.zeros_like(error), error)
+
+
+def losses(seen: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean over the part's pixels of the colour error (smooth L1) and of the squared mask error."""
+    count = target.mask.sum().clamp(min=1)
+    error = colour_error(seen, target).abs()
+    smooth = torch.where(error < 0.05, 10 * error**2, error - 0.025)
+    return smooth.sum() / (3 * count), ((seen[..., 3:] - target.mask) ** 2).sum() / count

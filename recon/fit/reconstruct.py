@@ -1,0 +1,127 @@
+"""The fit, from top to bottom."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from core.errors import GeometryError
+from core.seeds import child
+from recon.capture.model import Capture
+from recon.fit.optimise import Fit, Progress, run_stage
+from recon.fit.problem import Target, UnitFrame, targets
+from recon.fit.settings import Settings
+from recon.fit.summary import summary
+from recon.fit.unknowns import Unknowns
+from recon.hull import visual_hull
+from recon.isosurface import remesh
+from recon.light import FINE
+from recon.raster.protocol import Rasterizer
+from recon.raster.warp_backend import WarpRasterizer
+from recon.result import Reconstruction
+from recon.visibility import seen_from
+from recon.shading import vertex_normals
+
+SKIPPED_LIMIT = 0.01
+
+
+def reconstruct(
+    capture: Capture,
+    settings: Settings,
+    seed: int = 0,
+    progress: Progress | None = None,
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> Reconstruction:
+    """Fit the training views of a capture. start: vertices (n, 3) and faces (m, 3) in the capture's frame instead of
+    its visual hull. On the CPU the same seed gives the same mesh, unless `settings.minutes` stopped the fit early.
+
+    GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
+    """
+    rasterizer = rasterizer or WarpRasterizer()
+    began = time.monotonic()
+    deadline = None if settings.minutes is None else began + 60 * settings.minutes
+    vertices, faces = start if start is not None else visual_hull(capture, settings.hull_resolution)
+    frame = UnitFrame.of(vertices)
+    unit = frame.unit(vertices)
+    fit: Fit | None = None
+    for number, stage in enumerate(settings.stages):
+        views = targets(capture, frame, stage.side_px, settings.turning_light, device)
+        training = [t for t in views if not capture.views[t.number].held_out]
+        unit, faces = remesh(unit, faces, stage.cell)
+        fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
+        rng = child(seed, "fit", number)
+        run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
+        unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
+        if fit.stopped_early:
+            break
+    if fit is None:
+        raise GeometryError("a preset without stages", "at least one", "choose another preset")
+    if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):
+        raise GeometryError(
+            f"{fit.skipped} of {fit.steps + fit.skipped} steps were not finite",
+            f"at most {SKIPPED_LIMIT:.0%}",
+            "check the capture's poses and masks, or lower the rates",
+        )
+    views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
+    facts = {
+        "settings": asdict(settings),
+        "seed": seed,
+        "device": device,
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "rasterizer": rasterizer.name,
+        "steps": fit.steps,
+        "skipped_steps": fit.skipped,
+        "stopped_early": fit.stopped_early,
+        "seconds": time.monotonic() - began,
+        "unit": "m" if capture.metric else "unknown",
+    }
+    return summary(fit, capture, views, frame, settings, rasterizer, facts)
+
+
+def _begin(vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_count: int, device: str) -> Fit:
+    """A first guess: the albedo that the photographs show under even light of radiance one."""
+    points = torch.as_tensor(vertices.astype(np.float32), device=device)
+    triangles = torch.as_tensor(faces, device=device)
+    albedo = seen_colour(points, triangles, views).clamp(0.02, 0.9)
+    return Fit(points, faces, Unknowns.start(albedo, FINE[0] * FINE[1], view_count))
+
+
+def seen_colour(points: torch.Tensor, faces: torch.Tensor, views: list[Target]) -> torch.Tensor:
+    """(n, 3) mean linear colour of the photographs at each vertex, over the views that see it (grey where none)."""
+    normals = vertex_normals(points, faces.long())
+    eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
+    seen = seen_from(points, normals, faces, eyes, 0.005, 0.2)
+    total = torch.zeros_like(points)
+    weight = torch.zeros(len(points), 1, device=points.device)
+    for number, target in enumerate(views):
+        position = target.project(points)
+        grid = position[:, :2] / position[:, 2:] / torch.tensor(target.size[::-1], device=points.device) * 2 - 1
+        linear = torch.where(
+            target.photograph <= 0.04045, target.photograph / 12.92, ((target.photograph + 0.055) / 1.055) ** 2.4
+        )
+        colour = torch.nn.functional.grid_sample(linear.permute(2, 0, 1)[None], grid[None, None], align_corners=False)[
+            0, :, 0
+        ].T
+        visible = seen[number].float()[:, None]
+        total, weight = total + colour * visible, weight + visible
+    grey = total.sum(0) / weight.sum().clamp(min=1)
+    return torch.where(weight > 0, total / weight.clamp(min=1), grey)
+
+
+def _carried(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> Fit:
+    """The fit on a new mesh of the same surface: albedo from the three nearest old vertices."""
+    distance, near = cKDTree(fit.vertices.cpu().numpy()).query(vertices, k=3)
+    weights = torch.as_tensor((1 / (distance + 1e-9)).astype(np.float32))
+    weights = weights / weights.sum(1, keepdim=True)
+    old = fit.unknowns.albedo.detach()
+    albedo = (old[torch.as_tensor(near)] * weights.to(old)[..., None]).sum(1)
+    points = torch.as_tensor(vertices.astype(np.float32), device=old.device)
+    return Fit(points, faces, fit.unknowns.on(albedo), fit.history, fit.steps, fit.skipped)

@@ -1,0 +1,75 @@
+"""How long and how finely to fit: presets with every number in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One mesh, fitted for a fixed number of steps.
+
+    side_px: photographs are averaged down to this longer side. cell: edge length of the mesh, of the part's bounding
+    radius. steps: optimiser steps, each over `views_per_step` views. vertex_rate: step of the preconditioned vertices
+    in bounding radii; it falls by `fall` over the stage. still: steps at the start in which the shape rests, so that it is
+    not bent to explain a light that is not yet found.
+    """
+
+    side_px: int
+    cell: float
+    steps: int
+    vertex_rate: float
+    fall: float = 0.1
+    still: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """stages: coarse to fine. stiffness: of the preconditioner. shadow_every: steps between new shadow tables.
+
+    shadows, turning_light: False only to show what they are worth. weights: of the loss' terms.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    hull_resolution: int = 128
+    views_per_step: int = 4
+    stiffness: float = 19.0
+    shadow_every: int = 40
+    shadows: bool = True
+    turning_light: bool = True
+    mask_weight: float = 1.0
+    albedo_rate: float = 0.02
+    light_rate: float = 0.02
+    optics_rate: float = 0.01
+    gain_rate: float = 0.002
+    albedo_smoothness: float = 0.01
+    light_smoothness: float = 0.01
+    outlier_limit: float = 4.0
+    minutes: float | None = None
+
+    def with_minutes(self, minutes: float | None) -> Settings:
+        """The same, stopped early after so many minutes (which is recorded in the result)."""
+        return replace(self, minutes=minutes)
+
+
+PRESETS = {
+    "draft": Settings(
+        "draft",
+        (Stage(128, 0.06, 150, 4e-3), Stage(192, 0.035, 150, 2e-3)),
+        hull_resolution=96,
+    ),
+    "standard": Settings(
+        "standard",
+        (Stage(128, 0.05, 300, 4e-3), Stage(256, 0.03, 500, 2e-3), Stage(256, 0.02, 700, 1e-3)),
+    ),
+}
+
+
+def preset(name: str) -> Settings:
+    """RecipeError when the name is unknown."""
+    if name not in PRESETS:
+        raise RecipeError(f"preset '{name}'", f"one of {', '.join(PRESETS)}", "choose one of these")
+    return PRESETS[name]

@@ -1,0 +1,106 @@
+"""From the optimiser's state to a Reconstruction: back in the part's frame, with what every view says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from recon.capture.model import Capture
+from recon.fit.optimise import LIFT, Fit, estimate_of, shadow_tables
+from recon.fit.picture import lit, picture, srgb
+from recon.fit.problem import Target, UnitFrame
+from recon.fit.settings import Settings
+from recon.light import equirectangular, upright
+from recon.raster.protocol import Rasterizer
+from recon.result import Reconstruction, Shading
+from recon.visibility import seen_from
+
+SEEN_COSINE = float(np.cos(np.deg2rad(75)))
+
+
+@torch.no_grad()
+def summary(
+    fit: Fit,
+    capture: Capture,
+    views: Sequence[Target],
+    frame: UnitFrame,
+    settings: Settings,
+    rasterizer: Rasterizer,
+    facts: Mapping[str, Any],
+) -> Reconstruction:
+    """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted."""
+    topology = fit.topology()
+    lift = LIFT * settings.stages[-1].cell
+    tables = shadow_tables(fit.vertices, topology.faces, views, lift, settings.shadows)
+    estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables)
+    eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
+    seen = seen_from(fit.vertices, estimate.normals, topology.faces, eyes, lift, SEEN_COSINE).cpu().numpy() > 0
+    shadings, measures = [], []
+    error = np.zeros(len(fit.vertices))
+    training = np.array([not v.held_out for v in capture.views])
+    for target in views:
+        view = capture.views[target.number]
+        image, _ = picture(estimate, target, topology, rasterizer)
+        gain = fit.unknowns.gain(target.number)
+        if view.held_out:
+            gain = gain * _best_gain(image, target)
+            image = torch.cat([image[..., :3] * (gain / fit.unknowns.gain(target.number)), image[..., 3:]], -1)
+        measures.append({"view": view.name, "held_out": view.held_out, **_measures(image, target)})
+        diffuse, specular = lit(estimate, target, slice(None))
+        shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy()))
+        if not view.held_out:
+            error += seen[target.number] * _at_vertices(image, target, fit.vertices)
+    count = (seen & training[:, None]).sum(0)
+    axis = capture.sessions[0].axis
+    up = capture.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
+    held = [m["psnr_db"] for m in measures if m["held_out"]]
+    return Reconstruction(
+        vertices=frame.part(fit.vertices.cpu().numpy().astype(np.float64)),
+        faces=np.asarray(fit.faces, np.int32),
+        albedo=fit.unknowns.albedo.cpu().numpy(),
+        roughness=np.full(len(fit.vertices), float(fit.unknowns.roughness), np.float32),
+        metallic=np.full(len(fit.vertices), float(fit.unknowns.metallic), np.float32),
+        environment=equirectangular(fit.unknowns.radiance.cpu().numpy(), upright(up)).astype(np.float32),
+        camera_from_part=np.stack([v.camera_from_part for v in capture.views]),
+        shadings=shadings,
+        views_seen=count,
+        residual=np.where(count > 0, error / np.maximum(count, 1), np.nan),
+        history=fit.history,
+        facts={**facts, "views": measures, "held_out_psnr_db": float(np.mean(held)) if held else None},
+    )
+
+
+def _best_gain(image: torch.Tensor, target: Target) -> torch.Tensor:
+    """One factor for all channels, so that the estimate is as bright as the photograph over the mask."""
+    photograph = torch.where(
+        target.photograph <= 0.04045, target.photograph / 12.92, ((target.photograph + 0.055) / 1.055) ** 2.4
+    )
+    inside = (target.mask > 0.5).float()
+    estimate = image[..., :3] * inside
+    return ((estimate * photograph).sum() / (estimate**2).sum().clamp(min=1e-12)).clamp(0.5, 2.0)
+
+
+def _measures(image: torch.Tensor, target: Target) -> dict[str, float]:
+    """psnr_db: sRGB over the mask's pixels. whole_db: over the whole picture. iou: of alpha and mask."""
+    squared = (srgb(image[..., :3]).clamp(0, 1) - target.photograph) ** 2
+    inside = target.mask[..., 0] > 0.5
+    alpha = image[..., 3] > 0.5
+    both, either = float((alpha & inside).sum()), float((alpha | inside).sum())
+    return {
+        "psnr_db": -10 * float(torch.log10(squared[inside].mean().clamp(min=1e-12))),
+        "whole_db": -10 * float(torch.log10(squared.mean().clamp(min=1e-12))),
+        "iou": both / max(either, 1.0),
+    }
+
+
+def _at_vertices(image: torch.Tensor, target: Target, vertices: torch.Tensor) -> np.ndarray:
+    """(n,) mean absolute sRGB error of the picture at each vertex' pixel."""
+    error = (srgb(image[..., :3]).clamp(0, 1) - target.photograph).abs().mean(-1)
+    position = target.project(vertices)
+    size = torch.tensor(target.size[::-1], device=vertices.device)
+    grid = position[:, :2] / position[:, 2:] / size * 2 - 1
+    found = torch.nn.functional.grid_sample(error[None, None], grid[None, None], align_corners=False)
+    return found[0, 0, 0].cpu().numpy()

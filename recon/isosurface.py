@@ -1,0 +1,114 @@
+"""Level sets of sampled fields, and meshes turned into distance fields and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from warp.geometry import IsoSurfaceMarchingCubes
+
+from recon.warps import as_warp, wp
+
+FAR = 1.0e6
+
+
+def isosurface(field: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """field (a, b, c), negative inside, samples on a grid that spans lower..upper -> vertices (n, 3), faces (m, 3).
+
+    Marching cubes: welded, closed where the field is positive on the grid's border, counter-clockwise from outside.
+    """
+    sampled = wp.array(np.ascontiguousarray(field, np.float32), dtype=float, device="cpu")
+    found, indices = IsoSurfaceMarchingCubes.extract_surface_marching_cubes(sampled, 0.0)
+    vertices, faces = found.numpy().astype(np.float64), indices.numpy().reshape(-1, 3).astype(np.int32)
+    faces = faces[:, ::-1] if len(faces) and _volume(vertices, faces) < 0 else faces
+    step = (np.asarray(upper, float) - lower) / (np.array(field.shape) - 1)
+    return vertices * step + lower, np.ascontiguousarray(faces)
+
+
+def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+    t = vertices[faces]
+    return float(np.einsum("ij,ij->", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6)
+
+
+@wp.kernel(enable_backward=False)
+def _signed_distance(
+    mesh: wp.uint64,
+    lower: wp.vec3f,
+    step: float,
+    reach: float,
+    field: wp.array3d(dtype=float),
+):
+    i, j, k = wp.tid()
+    point = lower + wp.vec3f(float(i), float(j), float(k)) * step
+    query = wp.mesh_query_point_sign_winding_number(mesh, point, 2.0 * reach, 2.0, 0.5)
+    if query.result:
+        nearest = wp.mesh_eval_position(mesh, query.face, query.u, query.v)
+        field[i, j, k] = query.sign * wp.length(nearest - point)
+    else:
+        field[i, j, k] = 2.0 * reach
+
+
+def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """The same surface with even triangles of about `cell`: sampled as a signed distance, extracted again, relaxed.
+
+    The sign is the winding number's, so folds and small self-intersections are healed. relax: rounds of tangential
+    smoothing, which move vertices along the surface only.
+    """
+    margin = 3 * cell
+    lower = vertices.min(0) - margin
+    count = np.ceil((vertices.max(0) + margin - lower) / cell).astype(int) + 1
+    mesh = wp.Mesh(
+        wp.array(vertices.astype(np.float32), dtype=wp.vec3f, device="cpu"),
+        wp.array(faces.reshape(-1).astype(np.int32), dtype=wp.int32, device="cpu"),
+        support_winding_number=True,
+    )
+    field = torch.full(tuple(int(c) for c in count), FAR)
+    start = wp.vec3f(*(float(v) for v in lower))
+    reach = float(np.linalg.norm(vertices.max(0) - vertices.min(0)))
+    wp.launch(_signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu")
+    found, triangles = isosurface(field.numpy(), lower, lower + (count - 1) * cell)
+    found, triangles = largest_piece(found, triangles)
+    return relaxed(found, triangles, relax), triangles
+
+
+def largest_piece(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connected piece of the greatest volume, its vertices renumbered."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(vertices)
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
+    graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n))
+    count, label = connected_components(graph, directed=False)
+    if count == 1:
+        return vertices, faces
+    of_face = label[faces[:, 0]]
+    volumes = [_volume(vertices, faces[of_face == one]) for one in range(count)]
+    kept = faces[of_face == int(np.argmax(volumes))]
+    used, inverse = np.unique(kept, return_inverse=True)
+    return vertices[used], inverse.reshape(-1, 3).astype(np.int32)
+
+
+def relaxed(vertices: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
+    """Vertices moved half way to their neighbours' mean, within the tangent plane: slivers open, the surface stays."""
+    from scipy.sparse import coo_matrix
+
+    n = len(vertices)
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    adjacency = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n)).tocsr()
+    adjacency = ((adjacency + adjacency.T) > 0).astype(np.float64)
+    degree = np.asarray(adjacency.sum(1)).ravel()
+    for _ in range(rounds):
+        normals = vertex_normals(vertices, faces)
+        pull = 0.5 * ((adjacency @ vertices) / np.maximum(degree, 1)[:, None] - vertices)
+        vertices = vertices + pull - normals * np.einsum("ij,ij->i", pull, normals)[:, None]
+    return vertices
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(n, 3) unit, area weighted."""
+    t = vertices[faces]
+    cross = np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0])
+    total = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(total, faces[:, k], cross)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
