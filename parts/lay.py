@@ -8,7 +8,8 @@ Radius and angle are not linear on a triangle, x and y are: so circles stay circ
 nothing has a seam.
 
 corner["lay_tangent"] (m, 3, 3): direction of the marks, part frame; of unit length on flat faces, linear (so right in
-direction everywhere, shorter near the axis) about an axis. Normalise it after interpolation.
+direction everywhere, shorter near the axis) about an axis. Normalise it after interpolation. Its cross product with the
+outward normal points to where s grows.
 """
 
 from __future__ import annotations
@@ -139,7 +140,12 @@ def _wind(mesh: Mesh, surface: Surface, axis: Axis, coordinates: np.ndarray, tan
         s = START_M + (z - low if surface.shape == "cylindrical" else _profile(radius, z, low))
     coordinates[surface.faces] = np.concatenate([flat, s[..., None]], axis=2)
     around = np.cross(axis.direction, points - axis.point_m)
-    tangent[surface.faces] = around / max(float(radius.max()), 1e-12)
+    across = np.cross(around, mesh.face_normals[surface.faces][:, None])
+    rise = np.roll(radius if surface.shape == "planar" else s, -1, axis=1) - (
+        radius if surface.shape == "planar" else s
+    )
+    up = (rise * ((np.roll(points, -1, axis=1) - points) * across).sum(2)).sum() >= 0
+    tangent[surface.faces] = around / max(float(radius.max()), 1e-12) * (1.0 if up else -1.0)
 
 
 def _profile(radius: np.ndarray, z: np.ndarray, low: float) -> np.ndarray:

@@ -69,7 +69,7 @@ def height(ask: dict) -> dict:
     material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
-    relief = finishes.build(tree, ask["material"], ask["metres_per_pixel"], ask.get("seed", 0))["height_m"]
+    relief = finishes.build(tree, ask["material"], ask["metres_per_pixel"], ask.get("seed", 0))["relief_m"]
     bright = nodes.math(tree, "MULTIPLY_ADD", relief, 1e4, 10.0)
     shader = nodes.node(tree, "ShaderNodeEmission", {"Color": bright})
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})

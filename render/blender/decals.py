@@ -26,17 +26,8 @@ def load(decal: dict) -> Textures:
     """Images from the .npy of one decal: (3, h, w, 4) float32, row 0 at v = 0 as Blender wants it."""
     stack = np.load(decal["textures"])
     names = ("colour", "surface", "form")
-    images = [_image(f"fs_{n}_{decal['id']}", a) for n, a in zip(names, stack, strict=True)]
+    images = [nodes.picture(f"fs_{n}_{decal['id']}", a) for n, a in zip(names, stack, strict=True)]
     return Textures(decal["id"], *images)
-
-
-def _image(name: str, pixels: np.ndarray) -> bpy.types.Image:
-    height, width, _ = pixels.shape
-    image = bpy.data.images.new(name, width, height, alpha=True, float_buffer=True, is_data=True)
-    image.alpha_mode = "CHANNEL_PACKED"
-    image.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
-    image.pack()
-    return image
 
 
 def sample(tree: bpy.types.NodeTree, image: bpy.types.Image, defect_id: int) -> bpy.types.Node:
@@ -67,6 +58,8 @@ def fold(tree: bpy.types.NodeTree, sockets: dict, textures: list[Textures]) -> d
         kept = nodes.mix(tree, on, 1.0, surface.outputs["Alpha"])
         if "anisotropy" in out:
             out["anisotropy"] = nodes.math(tree, "MULTIPLY", out["anisotropy"], kept)
+        for slope in sorted(out.keys() & {"slope_across", "slope_along"}):
+            out[slope] = nodes.math(tree, "MULTIPLY", out[slope], kept)
         relief = nodes.math(tree, "MULTIPLY", split_form.outputs[0], on)
         out["height_m"] = nodes.math(tree, "MULTIPLY_ADD", out["height_m"], kept, relief)
         film = nodes.math(tree, "MULTIPLY", form.outputs["Alpha"], on)

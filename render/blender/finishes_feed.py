@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import nodes
 from .finishes_frame import Socket, combine
-from .finishes_relief import MM, UM, Build
+from .finishes_relief import MM, UM, Build, Mark
 
 
 def feed(build: Build, layer: dict) -> None:
@@ -12,21 +12,21 @@ def feed(build: Build, layer: dict) -> None:
     pitch = layer["feed_mm"] * MM
     if drawn:
         share = drawn[0][1]
-        build.heights.append(_cusps(build, layer, build.frame.s, pitch, layer["cusp_um"] * UM * share))
+        cusp = layer["cusp_um"] * UM * share
+        build.marks.append(_cusps(build, layer, build.frame.s, pitch, cusp))
         if layer["recut"] > 0:
-            build.heights.append(
-                _cusps(build, layer, build.frame.mirrored, pitch, layer["recut"] * layer["cusp_um"] * UM * share)
-            )
+            build.recuts.append(_cusps(build, layer, build.frame.mirrored, pitch, layer["recut"] * cusp))
 
 
-def _cusps(build: Build, layer: dict, s: Socket, pitch: float, cusp: float) -> Socket:
-    """Valleys between crests at height 0, so that scatter from cusp to cusp makes no steps."""
+def _cusps(build: Build, layer: dict, s: Socket, pitch: float, cusp: float) -> Mark:
+    """Parabolic valleys between crests at height 0, so that scatter from cusp to cusp makes no steps."""
     phase = build.f("SUBTRACT", build.f("DIVIDE", s, pitch), build.frame.turns)
     number = build.f("FLOOR", phase)
     x = build.f("SUBTRACT", build.f("SUBTRACT", phase, number), 0.5)
     profile = build.f("MULTIPLY_ADD", build.f("MULTIPLY", x, x), 4.0, -1.0)
     depth = build.f("MULTIPLY_ADD", _scatter(build, layer, number), layer["runout"] * cusp, cusp)
-    return build.f("MULTIPLY", profile, depth)
+    slope = build.f("MULTIPLY", build.f("MULTIPLY", x, 8.0 / pitch), depth)
+    return Mark(build.f("MULTIPLY", profile, depth), slope)
 
 
 def _scatter(build: Build, layer: dict, number: Socket) -> Socket:

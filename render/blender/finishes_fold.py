@@ -41,6 +41,13 @@ def waves(layer: dict) -> tuple[Wave, ...]:
     return WAVES[layer["kind"]](layer)
 
 
+def level(cover: float) -> float:
+    """The value that a normal variable exceeds with probability `cover` (Abramowitz and Stegun 26.2.22)."""
+    p = min(max(cover, 1e-4), 0.5)
+    t = math.sqrt(-2 * math.log(p))
+    return t - (2.30753 + 0.27061 * t) / (1 + 0.99229 * t + 0.04481 * t * t)
+
+
 def _octaves(layer: dict, length_m: float, directional: bool) -> tuple[Wave, ...]:
     powers = [layer["fall"] ** i for i in range(layer["octaves"])]
     unit = layer["height_um"] * UM / math.sqrt(sum(p * p for p in powers))

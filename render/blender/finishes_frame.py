@@ -19,8 +19,10 @@ Socket = bpy.types.NodeSocket
 @dataclass(frozen=True)
 class Frame:
     """Sockets, metres. s: across the marks (arcs and spirals unrolled). a, b: two coordinates that are constant across
-    the marks, continuous along them, for noise. turns: about the axis, -0.5..0.5 (0 on planes). point: part frame.
-    lane: number of the milling pass. tangent, across: unit vectors, world frame.
+    the marks, continuous along them, for noise. turns: about the axis, -0.5..0.5 (0 on planes).
+    lane: number of the milling pass. tangent, across: unit vectors along and across the marks, world frame.
+    lay_along, lay_across: the same of the lay, before it is bent into arcs; s rises by 1 along the second and, under
+    arcs, by `bow` along the first; `mirrored` by 1 and -bow.
     """
 
     s: Socket
@@ -29,9 +31,11 @@ class Frame:
     b: Socket
     turns: Socket
     lane: Socket
-    point: Socket
     tangent: Socket
     across: Socket
+    lay_along: Socket
+    lay_across: Socket
+    bow: Socket | None
 
 
 def build(tree: bpy.types.NodeTree, arc_radius_m: float, pass_m: float) -> Frame:
@@ -50,13 +54,14 @@ def build(tree: bpy.types.NodeTree, arc_radius_m: float, pass_m: float) -> Frame
     profile = f("MULTIPLY_ADD", wall, code, f("MULTIPLY", disc, radius))
     a = nodes.mix(tree, flat, u, v)
     b = f("MULTIPLY", v, round_)
-    tangent, across = _directions(tree)
-    lane = bow = None
+    lay_along, lay_across = tangent, across = _directions(tree)
+    lane = bow = tilt = None
     if arc_radius_m > 0:
         lane = f("MULTIPLY", f("ROUND", f("DIVIDE", v, pass_m)), flat)
         side = f("MULTIPLY", f("MULTIPLY_ADD", lane, -pass_m, v), flat)
         rest = f("MULTIPLY_ADD", f("MULTIPLY", side, side), -1.0, arc_radius_m**2)
         bow = f("SQRT", f("MAXIMUM", rest, (0.1 * arc_radius_m) ** 2))
+        tilt = f("DIVIDE", side, bow)
         tangent, across = _turned(tree, tangent, across, f("DIVIDE", side, arc_radius_m))
         shift = f("MULTIPLY", lane, 0.0137)  # passes do not start in step
         bow = f("SUBTRACT", bow, shift)
@@ -67,8 +72,7 @@ def build(tree: bpy.types.NodeTree, arc_radius_m: float, pass_m: float) -> Frame
         s=f("MULTIPLY_ADD", flat, bowed, profile),
         mirrored=f("MULTIPLY_ADD", flat, back, profile),
         a=a, b=b, turns=turns, lane=lane,
-        point=nodes.node(tree, "ShaderNodeTexCoord").outputs["Object"],
-        tangent=tangent, across=across,
+        tangent=tangent, across=across, lay_along=lay_along, lay_across=lay_across, bow=tilt,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+import numpy as np
 
 Value = Any  # a NodeSocket to link, or a constant to set
 
@@ -53,3 +54,14 @@ def value(tree: bpy.types.NodeTree, name: str, start: float) -> bpy.types.Node:
     made = node(tree, "ShaderNodeValue", name=name, label=name)
     made.outputs[0].default_value = start
     return made
+
+
+def picture(name: str, pixels: np.ndarray) -> bpy.types.Image:
+    """A float image of data from (h, w, 4) float32, row 0 at v = 0; all four channels as they are."""
+    height, width, _ = pixels.shape
+    image = bpy.data.images.new(name, width, height, alpha=True, float_buffer=True, is_data=True)
+    image.alpha_mode = "CHANNEL_PACKED"
+    image.use_half_precision = False
+    image.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
+    image.pack()
+    return image

@@ -25,9 +25,8 @@ def build(
     tree.nodes.clear()
     finish = _bared(tree, finishes.build(tree, material, metres_per_pixel, seed), material)
     sockets = decals.fold(tree, finish, textures)
-    bump = nodes.node(
-        tree, "ShaderNodeBump", {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"]}
-    ).outputs[0]
+    relief = {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"], **_marked(tree, sockets)}
+    bump = nodes.node(tree, "ShaderNodeBump", relief).outputs[0]
     coat = sockets.get("coat", 0.0)
     film = sockets["film"]
     inputs = {
@@ -47,11 +46,25 @@ def build(
     return made
 
 
+def _marked(tree: bpy.types.NodeTree, sockets: dict) -> dict:
+    """The normal of the marks along the lay, from their slopes, for a Bump node to go on from."""
+    normal = nodes.node(tree, "ShaderNodeNewGeometry").outputs["Normal"]
+    for slope, way in (("slope_across", "lay_across"), ("slope_along", "lay_along")):
+        if slope in sockets:
+            down = nodes.math(tree, "MULTIPLY", sockets[slope], -1.0)
+            inputs = {0: sockets[way], 1: down, 2: normal}
+            normal = nodes.node(tree, "ShaderNodeVectorMath", inputs, operation="MULTIPLY_ADD").outputs[0]
+    if "slope_across" not in sockets:
+        return {}
+    return {"Normal": nodes.node(tree, "ShaderNodeVectorMath", {0: normal}, operation="NORMALIZE").outputs[0]}
+
+
 def _bared(tree: bpy.types.NodeTree, sockets: dict, material: dict) -> dict:
     """Where a face is marked bare (a fracture, a burr): the metal under the finish, without its marks or coat."""
     raw = material["substrate"] or material["surface"]
     bare = nodes.attribute(tree, meshes.BARE).outputs["Fac"]
-    plain = {"roughness": BARE_ROUGHNESS, "metallic": raw["metallic"], "height_m": 0.0, "anisotropy": 0.0, "coat": 0.0}
+    plain = {"roughness": BARE_ROUGHNESS, "metallic": raw["metallic"]}
+    plain |= dict.fromkeys(("height_m", "slope_across", "slope_along", "anisotropy", "coat"), 0.0)
     out = dict(sockets)
     out["albedo"] = nodes.mix_colour(tree, bare, sockets["albedo"], [*raw["albedo"], 1.0])
     for key in plain.keys() & sockets.keys():
