@@ -17,6 +17,7 @@ import torch
 
 from core.errors import GeometryError
 from recon.capture.model import Capture, View
+from recon.capture.pixels import resized, scaled, smaller
 from recon.capture.poses import closest_point
 from recon.isosurface import isosurface
 from recon.raster.protocol import Topology
@@ -69,8 +70,6 @@ def outline(mask: np.ndarray) -> Outline:
 
 def outlines(views: Sequence[View], max_side: int = 512) -> tuple[list[Outline], np.ndarray]:
     """Outlines of the masks made smaller to `max_side`, and their intrinsics (v, 3, 3)."""
-    from recon.capture.pixels import resized, scaled, smaller
-
     sizes = [smaller(v.size, max_side) for v in views]
     found = [outline(resized(v.mask, s)) for v, s in zip(views, sizes, strict=True)]
     return found, np.array([scaled(v.intrinsics, v.size, s) for v, s in zip(views, sizes, strict=True)])
@@ -113,17 +112,28 @@ def _sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return found[:n]
 
 
-def hull_field(
-    points: np.ndarray, views: Sequence[View], masks: Sequence[Outline], intrinsics: np.ndarray, floor: float
-) -> np.ndarray:
-    """(n,) the least depth inside any mask. Points that fall below -`floor` are not followed further."""
-    least = np.full(len(points), UNSEEN, np.float32)
+class Cones(NamedTuple):
+    """The masks' cones, and how many of them may cut a point away before it is lost."""
+
+    views: tuple[View, ...]
+    masks: tuple[Outline, ...]
+    intrinsics: np.ndarray
+    tolerated: int = 0
+
+
+def hull_field(points: np.ndarray, cones: Cones, floor: float) -> np.ndarray:
+    """(n,) the least depth inside any mask, the `tolerated` lowest left aside. Points that fall below -`floor` are not
+    followed further."""
+    lowest = np.full((cones.tolerated + 1, len(points)), UNSEEN, np.float32)
     followed = np.arange(len(points))
-    for view, mask, k in zip(views, masks, intrinsics, strict=True):
-        value = np.minimum(least[followed], depth_inside(points[followed], view, mask, k))
-        least[followed] = value
-        followed = followed[value > -floor]
-    return least
+    for view, mask, k in zip(cones.views, cones.masks, cones.intrinsics, strict=True):
+        value = depth_inside(points[followed], view, mask, k)
+        for rank in range(cones.tolerated + 1):
+            kept = lowest[rank, followed]
+            lowest[rank, followed] = np.minimum(kept, value)
+            value = np.maximum(kept, value)
+        followed = followed[lowest[-1, followed] > -floor]
+    return lowest[-1]
 
 
 def region(views: Sequence[View]) -> np.ndarray:
@@ -170,11 +180,16 @@ def carve(
     Coarse first: the bounds are found on a grid of 40, grown while the hull touches them; then only samples near the
     coarse surface are computed. GeometryError where the masks leave nothing.
     """
-    used = list(capture.training if views is None else views)
-    masks, k = outlines(used, mask_side)
-    bounds = _bounds(used, masks, k)
+    return carve_views(capture.training if views is None else views, resolution, mask_side=mask_side)
+
+
+def carve_views(views: Sequence[View], resolution: int = 128, *, mask_side: int = 512, tolerated: int = 0) -> Hull:
+    """`carve` of any views; a point stays while at most `tolerated` masks cut it away."""
+    masks, k = outlines(views, mask_side)
+    cones = Cones(tuple(views), tuple(masks), k, tolerated)
+    bounds = _bounds(cones)
     lower, spacing, shape = _grid(bounds, resolution)
-    field = _fine(lower, spacing, shape, used, masks, k)
+    field = _fine(lower, spacing, shape, cones)
     vertices, faces = isosurface(-field, lower, lower + spacing * (np.array(shape) - 1))
     vertices, faces, dropped = _pieces(vertices, faces)
     return Hull(vertices, faces, spacing, dropped)
@@ -193,12 +208,12 @@ def _points(lower: np.ndarray, spacing: float, shape: Sequence[int]) -> np.ndarr
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
 
 
-def _bounds(views: Sequence[View], masks: Sequence[Outline], k: np.ndarray) -> np.ndarray:
+def _bounds(cones: Cones) -> np.ndarray:
     """(2, 3) of the hull, from a coarse grid, with a margin of one of its cells."""
-    cube = region(views)
+    cube = region(cones.views)
     for _ in range(4):
         spacing = float(cube[1, 0] - cube[0, 0]) / (COARSE - 1)
-        field = hull_field(_points(cube[0], spacing, (COARSE,) * 3), views, masks, k, 2 * spacing)
+        field = hull_field(_points(cube[0], spacing, (COARSE,) * 3), cones, 2 * spacing)
         filled = np.argwhere(field.reshape((COARSE,) * 3) > -0.5 * spacing)
         if not len(filled):
             raise GeometryError(
@@ -227,15 +242,13 @@ def _fine(
     lower: np.ndarray,
     spacing: float,
     shape: tuple[int, int, int],
-    views: Sequence[View],
-    masks: Sequence[Outline],
-    k: np.ndarray,
+    cones: Cones,
     stride: int = 4,
 ) -> np.ndarray:
     """The field on the whole grid: exact near its zero, elsewhere spread from every `stride`th sample."""
     coarse_shape = tuple(-(-s // stride) + 1 for s in shape)
     reach = 1.2 * spacing * stride * np.sqrt(3)
-    coarse = hull_field(_points(lower, spacing * stride, coarse_shape), views, masks, k, 2 * reach)
+    coarse = hull_field(_points(lower, spacing * stride, coarse_shape), cones, 2 * reach)
     blocks = coarse.reshape(coarse_shape)
     for axis in range(3):
         blocks = np.repeat(blocks, stride, axis=axis)
@@ -244,7 +257,7 @@ def _fine(
     near = np.flatnonzero(np.abs(field.ravel()) < reach)
     index = np.stack(np.unravel_index(near, shape), -1)
     points = (lower + spacing * index).astype(np.float32)
-    field.ravel()[near] = hull_field(points, views, masks, k, 2 * spacing)
+    field.ravel()[near] = hull_field(points, cones, 2 * spacing)
     for axis in range(3):
         edge = np.moveaxis(field, axis, 0)
         edge[0], edge[-1] = np.minimum(edge[0], -spacing), np.minimum(edge[-1], -spacing)
@@ -274,16 +287,13 @@ def _pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     return vertices[used], inverse.reshape(-1, 3).astype(np.int32), tuple(others)
 
 
-def silhouette(
-    vertices: np.ndarray, faces: np.ndarray, view: View, size: tuple[int, int], topology: Topology | None = None
-) -> np.ndarray:
+def silhouette(vertices: np.ndarray, faces: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
     """(h, w) bool: pixels whose centre the mesh covers, in an image of `size` instead of the view's own."""
-    from recon.capture.pixels import scaled
-
     k = scaled(view.intrinsics, view.size, size)
     local = vertices @ view.camera_from_part[:3, :3].T + view.camera_from_part[:3, 3]
     positions = torch.as_tensor((local @ k.T).astype(np.float32))
-    topology = Topology.of(faces, len(vertices)) if topology is None else topology
+    triangles = torch.as_tensor(np.ascontiguousarray(faces, np.int32))
+    topology = Topology(triangles, torch.full_like(triangles, -1))  # coverage asks for no neighbours
     return WarpRasterizer().rasterize(positions, topology, size).covered.numpy()
 
 
@@ -296,14 +306,11 @@ def hull_agreement(
 ) -> np.ndarray:
     """(v,) intersection over union of the mesh's silhouette (vertices, faces) and each view's mask, held-out views
     included. NaN where both are empty."""
-    from recon.capture.pixels import resized, smaller
-
     vertices, faces = mesh
-    topology = Topology.of(faces, len(vertices))
     result = []
     for view in capture.views if views is None else views:
         size = smaller(view.size, max_side)
-        covered = silhouette(vertices, faces, view, size, topology)
+        covered = silhouette(vertices, faces, view, size)
         result.append(overlap(covered, resized(view.mask, size) >= 0.5))
     return np.array(result)
 

@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import InputError
 from core.files import sha256_file, sha256_json
 from recon.capture import colmap, llff, middlebury, nerf
-from recon.capture.masks import dino_mask
+from recon.capture.automatic import dino_mask
 from recon.capture.model import Capture, Session, View, hold_out
 from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
 from recon.capture.poses import found_sessions, turn_of
