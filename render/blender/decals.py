@@ -14,12 +14,18 @@ SWITCH = "fs_defects_on"
 
 @dataclass(frozen=True)
 class Textures:
-    """The three images of one defect; channels as in `core.layers.Layers.textures`."""
+    """The three images of one defect; channels as in `core.layers.Layers.textures`. The rest says which of them do
+    anything: look-ups that change nothing are left out of the shader."""
 
     id: int
     colour: bpy.types.Image
     surface: bpy.types.Image
     form: bpy.types.Image
+    tints: bool
+    coats: bool
+    dulls: bool
+    forms: bool
+    films: bool
 
 
 def load(decal: dict) -> Textures:
@@ -27,7 +33,12 @@ def load(decal: dict) -> Textures:
     stack = np.load(decal["textures"])
     names = ("colour", "surface", "form")
     images = [nodes.picture(f"fs_{n}_{decal['id']}", a) for n, a in zip(names, stack, strict=True)]
-    return Textures(decal["id"], *images)
+    colour, surface, form = stack
+    return Textures(
+        decal["id"], *images,
+        tints=bool(colour[..., 3].any()), coats=bool(surface[..., 2].any()), dulls=bool((surface[..., 3] != 1).any()),
+        forms=bool(form[..., 0].any()), films=bool(form[..., 3].any()),
+    )  # fmt: skip
 
 
 def sample(tree: bpy.types.NodeTree, image: bpy.types.Image, defect_id: int) -> bpy.types.Node:
@@ -39,29 +50,40 @@ def sample(tree: bpy.types.NodeTree, image: bpy.types.Image, defect_id: int) -> 
 
 
 def fold(tree: bpy.types.NodeTree, sockets: dict, textures: list[Textures]) -> dict:
-    """New sockets with every decal applied in order of id. Adds "film"; all react to the SWITCH value node."""
+    """New sockets with every decal applied in order of id. Adds "film" where one has a film; all react to the SWITCH
+    value node."""
     on = nodes.value(tree, SWITCH, 1.0).outputs[0]
-    out = {**sockets, "film": 0.0}
+    out = dict(sockets)
     for texture in textures:
-        colour = sample(tree, texture.colour, texture.id)
-        surface = sample(tree, texture.surface, texture.id)
-        form = sample(tree, texture.form, texture.id)
-        split_surface = nodes.node(tree, "ShaderNodeSeparateColor", {0: surface.outputs["Color"]})
-        split_form = nodes.node(tree, "ShaderNodeSeparateColor", {0: form.outputs["Color"]})
-        tint = nodes.math(tree, "MULTIPLY", colour.outputs["Alpha"], on)
-        weight = nodes.math(tree, "MULTIPLY", split_surface.outputs[2], on)
-        out["albedo"] = nodes.mix_colour(tree, tint, out["albedo"], colour.outputs["Color"])
-        out["roughness"] = nodes.mix(tree, weight, out["roughness"], split_surface.outputs[0])
-        out["metallic"] = nodes.mix(tree, weight, out["metallic"], split_surface.outputs[1])
+        if texture.tints:
+            colour = sample(tree, texture.colour, texture.id)
+            tint = nodes.math(tree, "MULTIPLY", colour.outputs["Alpha"], on)
+            out["albedo"] = nodes.mix_colour(tree, tint, out["albedo"], colour.outputs["Color"])
+        if texture.coats or texture.dulls:
+            _resurface(tree, out, texture, on)
+        if texture.forms or texture.films:
+            form = sample(tree, texture.form, texture.id)
+        if texture.forms:
+            height = nodes.node(tree, "ShaderNodeSeparateColor", {0: form.outputs["Color"]}).outputs[0]
+            out["height_m"] = nodes.math(tree, "MULTIPLY_ADD", height, on, out["height_m"])
+        if texture.films:
+            film = nodes.math(tree, "MULTIPLY", form.outputs["Alpha"], on)
+            out["film"] = nodes.math(tree, "MAXIMUM", out["film"], film) if "film" in out else film
+    return out
+
+
+def _resurface(tree: bpy.types.NodeTree, out: dict, texture: Textures, on: bpy.types.NodeSocket) -> None:
+    """Roughness, metal and coat of a decal; and how much is left of the marks under it."""
+    surface = sample(tree, texture.surface, texture.id)
+    if texture.coats:
+        split = nodes.node(tree, "ShaderNodeSeparateColor", {0: surface.outputs["Color"]})
+        weight = nodes.math(tree, "MULTIPLY", split.outputs[2], on)
+        out["roughness"] = nodes.mix(tree, weight, out["roughness"], split.outputs[0])
+        out["metallic"] = nodes.mix(tree, weight, out["metallic"], split.outputs[1])
         if "coat" in out:
             out["coat"] = nodes.mix(tree, weight, out["coat"], 0.0)
+    if texture.dulls:
         kept = nodes.mix(tree, on, 1.0, surface.outputs["Alpha"])
-        if "anisotropy" in out:
-            out["anisotropy"] = nodes.math(tree, "MULTIPLY", out["anisotropy"], kept)
-        for slope in sorted(out.keys() & {"slope_across", "slope_along"}):
-            out[slope] = nodes.math(tree, "MULTIPLY", out[slope], kept)
-        relief = nodes.math(tree, "MULTIPLY", split_form.outputs[0], on)
-        out["height_m"] = nodes.math(tree, "MULTIPLY_ADD", out["height_m"], kept, relief)
-        film = nodes.math(tree, "MULTIPLY", form.outputs["Alpha"], on)
-        out["film"] = nodes.math(tree, "MAXIMUM", out["film"], film)
-    return out
+        for key in ("height_m", "slope_across", "slope_along", "anisotropy"):
+            if key in out:
+                out[key] = nodes.math(tree, "MULTIPLY", out[key], kept)

@@ -27,23 +27,31 @@ def build(
     sockets = decals.fold(tree, finish, textures)
     relief = {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"], **_marked(tree, sockets)}
     bump = nodes.node(tree, "ShaderNodeBump", relief).outputs[0]
-    coat = sockets.get("coat", 0.0)
-    film = sockets["film"]
     inputs = {
         "Base Color": sockets["albedo"],
         "Metallic": sockets["metallic"],
         "Roughness": sockets["roughness"],
         "Normal": bump,
-        "Coat Weight": nodes.math(tree, "MAXIMUM", coat, film),
-        "Coat Roughness": nodes.mix(tree, film, sockets.get("coat_roughness", FILM_ROUGHNESS), FILM_ROUGHNESS),
-        "Coat IOR": sockets.get("coat_ior", FILM_IOR),
-        "Coat Normal": sockets.get("coat_normal", bump),
     }
+    inputs |= _coat(tree, sockets, bump)
     optional = {"ior": "IOR", "specular": "Specular IOR Level", "anisotropy": "Anisotropic", "tangent": "Tangent"}
     inputs |= {name: sockets[key] for key, name in optional.items() if key in sockets}
     shader = nodes.node(tree, "ShaderNodeBsdfPrincipled", inputs, distribution="MULTI_GGX")
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})
     return made
+
+
+def _coat(tree: bpy.types.NodeTree, sockets: dict, normal: bpy.types.NodeSocket) -> dict:
+    """The finish's own film, and those that defects lay over it."""
+    if not sockets.keys() & {"coat", "film"}:
+        return {}
+    coat, film = sockets.get("coat", 0.0), sockets.get("film", 0.0)
+    return {
+        "Coat Weight": nodes.math(tree, "MAXIMUM", coat, film),
+        "Coat Roughness": nodes.mix(tree, film, sockets.get("coat_roughness", FILM_ROUGHNESS), FILM_ROUGHNESS),
+        "Coat IOR": sockets.get("coat_ior", FILM_IOR),
+        "Coat Normal": normal,
+    }
 
 
 def _marked(tree: bpy.types.NodeTree, sockets: dict) -> dict:
