@@ -62,7 +62,8 @@ def outline(mask: np.ndarray) -> Outline:
     away, label = cv2.distanceTransformWithLabels(
         (~edge).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
     )
-    offsets = np.zeros(label.max() + 1, np.float32)
+    label = np.asarray(label, np.int32)
+    offsets = np.zeros(int(label.max()) + 1, np.float32)
     offsets[label[edge]] = mask[edge] - 0.5
     signed = np.where(inside, away, -away) + offsets[label]
     return Outline(signed.astype(np.float32), bool(border.any()))

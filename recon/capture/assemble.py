@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,9 @@ import numpy as np
 from core.errors import InputError
 from core.files import sha256_file, sha256_json
 from recon.capture import colmap, llff, middlebury, nerf
-from recon.capture.automatic import dino_mask
+from recon.capture.automatic import dino_mask, plate_mask, seeded
+from recon.capture.check import check_poses, check_source
+from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture, Session, View, hold_out
 from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
 from recon.capture.poses import found_sessions, turn_of
@@ -26,15 +29,21 @@ def load(
     max_side: int | None = None,
     linear_from: Encoding = "srgb",
     light: Literal["room", "part"] | None = None,
+    checked: bool = True,
 ) -> Capture:
     """Read the capture at `path`, whatever its format (docs/captures.md).
 
     session: only the photographs of this one. max_side: images are made smaller by area to this longer side.
     linear_from: how 8 and 16 bit images are encoded. light: overrides what the file says ("room": the part turned
-    before a camera and lamps that stood still). InputError says in a sentence what is wrong.
+    before a camera and lamps that stood still). checked: masks and poses are cross-checked by the visual hull, and
+    masks that contradict the others are mended or left out, with a note. InputError says in a sentence what is wrong.
     """
-    source = read_source(Path(path))
-    return assemble(source, session=session, max_side=max_side, linear_from=linear_from, light=light)
+    source = check_source(read_source(Path(path)))
+    capture = assemble(source, session=session, max_side=max_side, linear_from=linear_from, light=light)
+    if not checked:
+        return capture
+    check_poses(capture)
+    return mended(capture, cross_check(capture))
 
 
 def read_source(path: Path) -> Source:
@@ -77,6 +86,8 @@ def assemble(
         sessions, more = found_sessions(names, poses, [s.session for s in shots], sessions)
         notes += more
     views = [_view(source, s, sessions[s.session], names, max_side, linear_from, light) for s in shots]
+    views, more = _with_masks(views, {n: source.plates[n] for n in names if n in source.plates}, names, linear_from)
+    notes += more
     digest = sha256_json({"poses": _digest(source.path), "images": [sha256_file(s.image) for s in shots]})
     name = source.path.name if source.path.is_dir() else source.path.parent.name
     capture = Capture(
@@ -121,11 +132,35 @@ def _view(
 
 
 def _mask(source: Source, shot: Shot, colour: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """The shot's own mask at its own size, or NaN where one has to be made."""
     if shot.mask is not None:
-        mask = read_mask(shot.mask)
-        return resized(mask, shot.size)
+        return resized(read_mask(shot.mask), shot.size)
     if alpha is not None:
         return alpha
     if source.mask_recipe == "dino":
         return dino_mask(colour)
-    raise InputError(f"{shot.image.name} has no mask", "alpha, a mask file or a recipe", "add masks")
+    return np.full(shot.size, np.nan, np.float32)
+
+
+def _with_masks(
+    views: list[View], plates: dict[str, Path], names: list[str], linear_from: Encoding
+) -> tuple[list[View], list[str]]:
+    """Masks made for the views that have none: against their session's empty plate, else by GrabCut from the hull."""
+    bare = [i for i, v in enumerate(views) if np.isnan(v.mask).any()]
+    if not bare:
+        return views, []
+    notes, left = [], []
+    for i in bare:
+        plate = plates.get(names[views[i].session])
+        if plate is None:
+            left.append(i)
+            continue
+        empty = resized(linear_rgba(plate, linear_from)[0], views[i].size)
+        views[i] = replace(views[i], mask=plate_mask(views[i].image, empty))
+    if len(left) < len(bare):
+        notes.append(f"{len(bare) - len(left)} masks made against the empty plate")
+    if left:
+        for i, mask in zip(left, seeded([views[i] for i in left]), strict=True):
+            views[i] = replace(views[i], mask=mask)
+        notes.append(f"{len(left)} masks made by GrabCut: look at them, or give masks or an empty plate")
+    return views, notes

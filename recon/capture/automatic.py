@@ -15,8 +15,9 @@ from recon.capture.pixels import resized, smaller
 from recon.capture.poses import closest_point
 from recon.hull import carve_views, outline, silhouette
 
-SIDE = 400
+SIDE = 256
 ROUNDS = 4
+GAP = int(cv2.GC_BGD)
 
 
 def dino_mask(image: np.ndarray) -> np.ndarray:
@@ -40,7 +41,7 @@ def plate_mask(image: np.ndarray, plate: np.ndarray) -> np.ndarray:
             "take the plate again with the same settings",
         )
     part, empty = (cv2.GaussianBlur(srgb_from_linear(i), (0, 0), 1.0) for i in (image, plate))
-    border = _border(image.shape[:2])
+    border = _border((image.shape[0], image.shape[1]))
     gain = np.median(part[border] / np.maximum(empty[border], 1e-3), axis=0)
     difference = np.linalg.norm(part - empty * gain, axis=2)
     noise = max(float(np.median(difference)), 1.0 / 255)
@@ -52,61 +53,92 @@ def plate_mask(image: np.ndarray, plate: np.ndarray) -> np.ndarray:
 
 
 def seeded(views: Sequence[View]) -> list[np.ndarray]:
-    """Masks (h, w) float32 of photographs with poses: GrabCut (Rother et al. 2004) from the middle of the scene, then
-    again from the hull of these masks, which takes back what only single views take for part."""
+    """Masks (h, w) float32 of photographs with poses: one GrabCut (Rother et al. 2004) of all photographs together, so
+    that part and background have one set of colours, seeded first from the middle of the scene and then from the hull
+    of these masks, which takes back what only some views take for part."""
     small = [_small(v) for v in views]
-    rays = np.array([v.camera_from_part[2, :3] for v in views])
-    centre = closest_point(np.array([v.centre for v in views]), rays)
-    masks = [central(v.image, v.project(centre[None])[0][0]) for v in small]
+    centre = closest_point(np.array([v.centre for v in views]), np.array([v.camera_from_part[2, :3] for v in views]))
+    labels = [_central(v.size, v.project(centre[None])[0][0]) for v in small]
+    masks = _cut_together(small, labels)
     for _ in range(2):
-        masks = _again(small, masks)
+        masks = _cut_together(small, _from_hull(small, masks))
     return [resized(m, v.size) for m, v in zip(masks, views, strict=True)]
 
 
-def _again(views: Sequence[View], masks: Sequence[np.ndarray]) -> list[np.ndarray]:
-    marked = [replace(v, mask=m) for v, m in zip(views, masks, strict=True)]
-    try:
-        hull = carve_views(marked, 64, tolerated=max(1, len(views) // 8))
-    except GeometryError:
-        return list(masks)
-    result = []
-    for view in marked:
-        seen = largest(silhouette(hull.vertices, hull.faces, view, view.size))
-        result.append(grabcut(view.image, seen, 6, 6) if seen.any() else view.mask)
-    return result
-
-
-def central(image: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """GrabCut with the border as background and an ellipse round `middle` (x, y) px as likely part."""
-    height, width = image.shape[:2]
+def _central(size: tuple[int, int], middle: np.ndarray) -> np.ndarray:
+    """Labels: the border is background, an ellipse round `middle` (x, y) px is likely part."""
+    height, width = size
     middle = middle if np.isfinite(middle).all() else np.array([width / 2, height / 2])
     rows, columns = np.mgrid[:height, :width]
     away = np.hypot((columns - middle[0]) / width, (rows - middle[1]) / height)
-    labels = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
-    labels[away < 0.22] = cv2.GC_PR_FGD
-    labels[_border((height, width))] = cv2.GC_BGD
-    return _cut(image, labels)
+    labels = np.full(size, cv2.GC_PR_BGD, np.uint8)
+    labels[away < 0.2] = cv2.GC_PR_FGD
+    labels[_border(size)] = cv2.GC_BGD
+    return labels
+
+
+def _from_hull(views: Sequence[View], masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Labels from the hull that most masks leave: part well inside it, background well outside."""
+    marked = [replace(v, mask=m) for v, m in zip(views, masks, strict=True)]
+    try:
+        hull = carve_views([v for v in marked if v.mask.any()], 64, tolerated=len(views) // 4)
+    except GeometryError:
+        return [np.where(m >= 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8) for m in masks]
+    result = []
+    for view in marked:
+        seen = silhouette(hull.vertices, hull.faces, view, view.size)
+        reach = max(4, round(0.12 * np.sqrt(np.count_nonzero(seen))))
+        labels = _band(seen, 2 * reach, reach)
+        labels[_border(view.size) & ~seen] = cv2.GC_BGD
+        result.append(labels)
+    return result
+
+
+def _cut_together(views: Sequence[View], labels: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """GrabCut on a mosaic of all photographs; strips of background keep them apart."""
+    across = int(np.ceil(np.sqrt(len(views))))
+    height, width = (max(v.size[i] for v in views) + 2 for i in (0, 1))
+    picture = np.zeros((height * across, width * across, 3), np.float32)
+    known = np.full(picture.shape[:2], GAP, np.uint8)
+    corners = [(height * (i // across), width * (i % across)) for i in range(len(views))]
+    for view, label, (r, c) in zip(views, labels, corners, strict=True):
+        h, w = view.size
+        picture[r : r + h + 2, c : c + w + 2] = np.pad(view.image, ((0, 2), (0, 2), (0, 0)), mode="edge")
+        known[r : r + h, c : c + w] = label
+    found = _cut(picture, known)
+    tiles = [found[r : r + v.size[0], c : c + v.size[1]] for v, (r, c) in zip(views, corners, strict=True)]
+    return [_softened(largest(_closed(t, 1))) for t in tiles]
 
 
 def grabcut(image: np.ndarray, seed: np.ndarray, inwards: int, outwards: int) -> np.ndarray:
     """(h, w) float32 soft mask: GrabCut within `inwards` px inside and `outwards` px outside the seed's outline."""
+    return _softened(largest(_closed(_cut(image, _band(seed, inwards, outwards)), 1)))
+
+
+def _band(seed: np.ndarray, inwards: int, outwards: int) -> np.ndarray:
+    """Labels: undecided near the seed's outline."""
     distance = outline(seed.astype(np.float32)).distance
     labels = np.full(seed.shape, cv2.GC_BGD, np.uint8)
     labels[distance > -outwards] = cv2.GC_PR_BGD
     labels[distance > 0] = cv2.GC_PR_FGD
     labels[distance > inwards] = cv2.GC_FGD
-    return _cut(image, labels)
+    return labels
 
 
 def _cut(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    known = set(np.unique(labels).tolist())
-    if not known & {cv2.GC_FGD, cv2.GC_PR_FGD} or not known & {cv2.GC_BGD, cv2.GC_PR_BGD}:
-        return (labels & 1).astype(np.float32)
+    """(h, w) bool, from an image and GrabCut's four labels."""
+    part = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    if part.all() or not part.any():
+        return part
     picture = np.ascontiguousarray(np.round(255 * srgb_from_linear(image)[:, :, ::-1]).astype(np.uint8))
+    found = labels.copy()
     cv2.setRNGSeed(0)  # GrabCut starts from k-means
-    cv2.grabCut(picture, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-    part = largest(_closed((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 1))
-    # the outline of a label image runs along pixels: half a pixel of blur makes it a contour
+    cv2.grabCut(picture, found, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
+
+
+def _softened(part: np.ndarray) -> np.ndarray:
+    """The outline of a label image runs along pixels: a little blur makes it a contour."""
     return cv2.GaussianBlur(part.astype(np.float32), (0, 0), 0.6)
 
 

@@ -13,8 +13,8 @@ from recon.capture.pixels import resized, smaller
 from recon.hull import COARSE, Outline, depth_inside, outlines, overlap, region, silhouette
 from recon.isosurface import isosurface
 
-GRID = 64
-SIDE = 160
+GRID = 48
+SIDE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,9 @@ def _lattice(lower: np.ndarray, spacing: float, shape: Sequence[int]) -> np.ndar
 def _robust_region(views: Sequence[View]) -> np.ndarray:
     """`region` of the views whose masks are neither empty nor reach most of the photograph."""
     share = np.array([v.mask.mean() for v in views])
-    usable = [v for v, s in zip(views, share, strict=True) if 0 < s < min(0.9, 4 * np.median(share) + 1e-6)]
+    usable = [
+        v for v, s in zip(views, share, strict=True) if 0 < s < min(0.9, 4 * np.median(share[share > 1e-4]) + 1e-6)
+    ]
     return region(usable)
 
 

@@ -35,6 +35,7 @@ def read(path: Path) -> Source:
         raise InputError(f"{path} has no frames", "a transforms.json with a list 'frames'", "export it again")
     ours = data.get("flawsmith") or {}
     shots = tuple(_shot(path, data, frame, i) for i, frame in enumerate(frames))
+    _one_size(path, data, frames, shots)
     given = {str(s["name"]): _session(path, s) for s in ours.get("sessions", [])}
     metric = bool(ours.get("metric", False))
     return Source(
@@ -74,6 +75,19 @@ def _shot(path: Path, data: dict[str, Any], frame: dict[str, Any], number: int) 
         str(frame.get("session", "1")),
         None if room is None else np.array(room, float),
     )
+
+
+def _one_size(path: Path, data: dict[str, Any], frames: list[dict[str, Any]], shots: tuple[Shot, ...]) -> None:
+    """Images of several sizes need their own intrinsics each: shared ones would be scaled by a guess."""
+    shared = [s for s, f in zip(shots, frames, strict=True) if "fl_x" not in f and "camera_angle_x" not in f]
+    sizes = sorted({s.size for s in shared})
+    if len(sizes) > 1:
+        listed = " and ".join(f"{w}x{h}" for h, w in sizes[:2])
+        raise InputError(
+            f"{path} shares one focal length between images of {listed}",
+            "images of one size, or fl_x, fl_y, cx, cy in every frame",
+            "leave out or resize the odd ones",
+        )
 
 
 def _matrix(where: str, value: Any) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -31,8 +31,9 @@ def read_pixels(path: Path) -> np.ndarray:
 
 
 def _read_exr(path: Path) -> np.ndarray:
-    import OpenImageIO as oiio
+    import OpenImageIO
 
+    oiio: Any = OpenImageIO
     buffer = oiio.ImageBuf(str(path))
     if buffer.has_error:
         raise InputError(f"{path} cannot be decoded ({buffer.geterror()})", "an OpenEXR image", "write it again")
@@ -77,7 +78,7 @@ def undistorted(
     rectify = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
     x, y = rectify(centred, coefficients, np.eye(3), centred, (width, height), cv2.CV_32FC1)
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    return cv2.remap(array, x, y, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.remap(array, x, y, how, borderMode=cv2.BORDER_CONSTANT, borderValue=(0.0,))
 
 
 def smaller(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:

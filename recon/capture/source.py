@@ -66,7 +66,8 @@ def image_size(path: Path) -> tuple[int, int]:
         if path.suffix.lower() == ".exr":
             from recon.capture.pixels import read_pixels
 
-            return read_pixels(path).shape[:2]
+            height, width = read_pixels(path).shape[:2]
+            return height, width
         raise InputError(f"{path} is not an image ({error})", "PNG, JPEG, TIFF, WebP or EXR", "convert it") from error
 
 

@@ -1,0 +1,139 @@
+"""Captures that cannot be used, refused in one sentence before any work is spent on them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from core.errors import InputError
+from core.files import sha256_file
+from recon.capture.conventions import CONTRADICT, fitting, hull_iou
+from recon.capture.masks import FEWEST
+from recon.capture.model import Capture
+from recon.capture.source import Shot, Source
+
+FOCAL_OVER_SIDE = (0.2, 60.0)
+"""Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
+
+
+def check_source(source: Source) -> Source:
+    """The source without repeated photographs. InputError for too few views, impossible intrinsics or poses."""
+    _few(len(source.shots), source)
+    for shot in source.shots:
+        _intrinsics(shot)
+        _pose(shot)
+    _names(source.shots)
+    return _repeated(source)
+
+
+def _few(count: int, source: Source) -> None:
+    if count < FEWEST:
+        raise InputError(
+            f"{source.path} has {count} view{'s' * (count != 1)}",
+            f"at least {FEWEST}, better 24 or more on two rings",
+            "take more photographs, 10 to 15 degrees apart",
+        )
+
+
+def _intrinsics(shot: Shot) -> None:
+    k = shot.intrinsics
+    if not np.isfinite(k).all() or not np.isfinite(shot.distortion).all():
+        raise InputError(f"{shot.name}: its intrinsics hold NaN or infinity", "finite numbers", "calibrate it again")
+    height, width = shot.size
+    low, high = (f * max(shot.size) for f in FOCAL_OVER_SIDE)
+    if not (low < k[0, 0] < high and low < k[1, 1] < high):
+        raise InputError(
+            f"{shot.name}: focal length {k[0, 0]:.4g} x {k[1, 1]:.4g} px for an image of {width}x{height}",
+            f"between {low:.0f} and {high:.0f} px",
+            "give it in pixels of the stored image",
+        )
+    if not 0.5 < k[0, 0] / k[1, 1] < 2:
+        raise InputError(
+            f"{shot.name}: focal lengths {k[0, 0]:.4g} and {k[1, 1]:.4g} px",
+            "pixels that are about square",
+            "check width and height in the pose file",
+        )
+    if not (-0.5 * width < k[0, 2] < 1.5 * width and -0.5 * height < k[1, 2] < 1.5 * height):
+        raise InputError(
+            f"{shot.name}: principal point ({k[0, 2]:.4g}, {k[1, 2]:.4g}) px for an image of {width}x{height}",
+            "a point in or near the image",
+            "give it in pixels of the stored image",
+        )
+
+
+def _pose(shot: Shot) -> None:
+    pose = shot.camera_from_part
+    if not np.isfinite(pose).all():
+        raise InputError(f"{shot.name}: its pose holds NaN or infinity", "a finite pose", "export the poses again")
+    rotation = pose[:3, :3]
+    off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if off > 1e-2:
+        raise InputError(
+            f"{shot.name}: the rotation of its pose is off by {off:.2g} from orthonormal",
+            "a rotation without scale or shear",
+            "export the poses again",
+        )
+    if np.linalg.det(rotation) < 0:
+        raise InputError(
+            f"{shot.name}: its pose is left-handed (determinant -1)",
+            "right-handed poses",
+            "negate one axis of the world: the third row and the third column of every camera-to-world matrix",
+        )
+
+
+def _names(shots: Sequence[Shot]) -> None:
+    names = [s.name for s in shots]
+    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise InputError(f"{twice[0]} occurs more than once", "every frame once", "remove the second pose")
+
+
+def _repeated(source: Source) -> Source:
+    """The same photograph twice: left out where its pose is the same too, else refused."""
+    groups: dict[str, list[Shot]] = defaultdict(list)
+    for shot in source.shots:
+        groups[sha256_file(shot.image)].append(shot)
+    doubles = [g for g in groups.values() if len(g) > 1]
+    for first, *rest in doubles:
+        for other in rest:
+            if np.abs(first.camera_from_part - other.camera_from_part).max() > 1e-6 * max(
+                1.0, float(np.abs(first.camera_from_part).max())
+            ):
+                raise InputError(
+                    f"{first.name} and {other.name} are the same photograph with two poses",
+                    "one pose a photograph",
+                    "remove the wrong one",
+                )
+    if not doubles:
+        return source
+    dropped = {id(s) for g in doubles for s in g[1:]}
+    kept = tuple(s for s in source.shots if id(s) not in dropped)
+    _few(len(kept), source)
+    note = f"left out as copies: {', '.join(s.name for g in doubles for s in g[1:])}"
+    return replace(source, shots=kept, notes=(*source.notes, note))
+
+
+def check_poses(capture: Capture) -> None:
+    """InputError where masks and poses contradict each other; it names a convention that would fit, if one does."""
+    blank = [v.name for v in capture.views if not 1e-4 < float(v.mask.mean()) < 0.98]
+    if len(blank) == len(capture.views):
+        raise InputError("all masks are empty or full", "masks of the part, white on black", "check the mask files")
+    found = hull_iou(capture.views)
+    if found >= CONTRADICT:
+        return
+    fit = fitting(capture.views)
+    given = f"the masks contradict the poses (the hull meets them with an overlap of {found:.2f})"
+    if fit is not None and fit.iou > max(found + 0.1, CONTRADICT):
+        raise InputError(
+            given,
+            "one still part seen by right poses",
+            f"the poses fit (overlap {fit.iou:.2f}) if they are {fit.words}: convert them",
+        )
+    raise InputError(
+        given,
+        "one still part seen by right poses",
+        "no other convention fits: check that the part did not move, and that each pose belongs to its photograph",
+    )
