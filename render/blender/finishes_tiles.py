@@ -164,8 +164,8 @@ def _spangle(item: Item, period: float, metres_per_pixel: float, smooth: np.ndar
     sharp[ROUGHNESS] += spread * layer["roughness"] * crystal.draws[1]
     for wave in fold.waves(layer):
         part = fold.drawn(wave.length_m, metres_per_pixel)
-        sharp[HEIGHT] += part * wave.height_m * crystal.fern
-        sharp[TONE] += 0.4 * part * layer["tone"] * crystal.fern
+        smooth[HEIGHT] += part * wave.height_m * crystal.fern
+        smooth[TONE] += 0.4 * part * layer["tone"] * crystal.fern
 
 
 def _key(item: Item) -> str:
