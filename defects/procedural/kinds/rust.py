@@ -15,7 +15,7 @@ from defects.procedural.kinds.filiform import threads
 from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
-RED = np.array([(0.27, 0.095, 0.028), (0.13, 0.04, 0.015), (0.045, 0.018, 0.011)])
+RED = np.array([(0.19, 0.082, 0.036), (0.105, 0.042, 0.021), (0.042, 0.021, 0.015)])
 WHITE = np.array([(0.42, 0.43, 0.43), (0.63, 0.64, 0.63), (0.76, 0.77, 0.75)])
 VISIBLE = 0.15
 FORMS = ("patch", "spots", "pitting", "white", "filiform")
