@@ -15,7 +15,7 @@ from defects.procedural.kinds.filiform import threads
 from defects.procedural.kinds.marks import require
 from defects.procedural.raster import Grid, fractal_noise, smoothstep
 
-RED = np.array([(0.19, 0.082, 0.036), (0.105, 0.042, 0.021), (0.042, 0.021, 0.015)])
+RED = np.array([(0.20, 0.084, 0.036), (0.092, 0.036, 0.018), (0.032, 0.016, 0.012)])
 WHITE = np.array([(0.42, 0.43, 0.43), (0.63, 0.64, 0.63), (0.76, 0.77, 0.75)])
 VISIBLE = 0.15
 FORMS = ("patch", "spots", "pitting", "white", "filiform")
