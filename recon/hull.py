@@ -14,6 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from scipy.special import ndtri
 
 from core.errors import GeometryError
 from recon.capture.model import Capture, View
@@ -25,6 +26,7 @@ from recon.raster.warp_backend import WarpRasterizer
 
 COARSE = 40
 UNSEEN = 1.0e6
+BLUR = 0.75
 _ROW = 4096
 
 
@@ -66,7 +68,16 @@ def outline(mask: np.ndarray) -> Outline:
     offsets = np.zeros(int(label.max()) + 1, np.float32)
     offsets[label[edge]] = mask[edge] - 0.5
     signed = np.where(inside, away, -away) + offsets[label]
-    return Outline(signed.astype(np.float32), bool(border.any()))
+    return Outline(_refined(mask, signed).astype(np.float32), bool(border.any()))
+
+
+def _refined(mask: np.ndarray, signed: np.ndarray) -> np.ndarray:
+    """Near the outline the distance is read from the blurred mask, which is exact for a straight edge in any direction.
+    Thin shapes, which a blur would eat, move by 0.35 px at most."""
+    blurred = np.clip(cv2.GaussianBlur(mask, (0, 0), BLUR), 0.02, 0.98)
+    exact = np.hypot(BLUR, np.sqrt(1 / 12)) * ndtri(blurred)
+    near = np.abs(signed) < 1.5 * BLUR
+    return np.where(near, np.clip(exact, signed - 0.35, signed + 0.35), signed)
 
 
 def outlines(views: Sequence[View], max_side: int = 512) -> tuple[list[Outline], np.ndarray]:

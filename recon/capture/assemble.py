@@ -12,38 +12,12 @@ from core.errors import InputError
 from core.files import sha256_file, sha256_json
 from recon.capture import colmap, llff, middlebury, nerf
 from recon.capture.automatic import dino_mask, plate_mask, seeded
-from recon.capture.check import check_poses, check_source
-from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture, Session, View, hold_out
 from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
 from recon.capture.poses import found_sessions, turn_of
 from recon.capture.source import Shot, Source
 
 FORMATS = (nerf, colmap, middlebury, llff)
-
-
-def load(
-    path: Path | str,
-    *,
-    session: str | None = None,
-    max_side: int | None = None,
-    linear_from: Encoding = "srgb",
-    light: Literal["room", "part"] | None = None,
-    checked: bool = True,
-) -> Capture:
-    """Read the capture at `path`, whatever its format (docs/captures.md).
-
-    session: only the photographs of this one. max_side: images are made smaller by area to this longer side.
-    linear_from: how 8 and 16 bit images are encoded. light: overrides what the file says ("room": the part turned
-    before a camera and lamps that stood still). checked: masks and poses are cross-checked by the visual hull, and
-    masks that contradict the others are mended or left out, with a note. InputError says in a sentence what is wrong.
-    """
-    source = check_source(read_source(Path(path)))
-    capture = assemble(source, session=session, max_side=max_side, linear_from=linear_from, light=light)
-    if not checked:
-        return capture
-    check_poses(capture)
-    return mended(capture, cross_check(capture))
 
 
 def read_source(path: Path) -> Source:

@@ -15,7 +15,7 @@ from recon.capture.pixels import resized, smaller
 from recon.capture.poses import closest_point
 from recon.hull import carve_views, outline, silhouette
 
-SIDE = 256
+SIDE = 200
 ROUNDS = 4
 GAP = int(cv2.GC_BGD)
 
