@@ -1,7 +1,8 @@
 """Runs in a process of its own: renders finishes on a flat square with `bpy` and prints measurements as JSON.
 
 Asks, a list on stdin: what ("height" or "glow"), material (dumped), metres_per_pixel (told to the finish), span_m,
-pixels. height: rms height and rms slopes across and along the lay of the relief as drawn. glow: mean radiance of the
+pixels. height: rms height and rms slopes across and along the lay of the relief as drawn (or of another
+`socket`). glow: mean radiance of the
 square from above under a round lamp lamp_deg wide, tilt_deg off the vertical, or in a furnace (radiance 1 all round).
 """
 
@@ -69,7 +70,8 @@ def height(ask: dict) -> dict:
     material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
-    relief = finishes.build(tree, ask["material"], ask["metres_per_pixel"], ask.get("seed", 0))["relief_m"]
+    sockets = finishes.build(tree, ask["material"], ask["metres_per_pixel"], ask.get("seed", 0))
+    relief = sockets[ask.get("socket", "relief_m")]
     bright = nodes.math(tree, "MULTIPLY_ADD", relief, 1e4, 10.0)
     shader = nodes.node(tree, "ShaderNodeEmission", {"Color": bright})
     nodes.node(tree, "ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})

@@ -29,7 +29,7 @@ def table(printed: str, head: str) -> dict[str, list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("name", ["render_throughput.py", "memory.py", "real_cad.py"])
+@pytest.mark.parametrize("name", ["render_throughput.py", "memory.py", "real_cad.py", "finishes.py"])
 def test_help_names_the_options(name: str) -> None:
     done = called(name, "--help")
     assert done.returncode == 0, done.stderr

@@ -166,6 +166,8 @@ def measured() -> dict[str, dict]:
         asks[name] = {"what": "height", "material": one(layer), "metres_per_pixel": FINE, "span_m": span, "pixels": 480}
     disc = {"kind": "feed", "feed_mm": 0.3, "cusp_um": 2.0, "runout": 0.0}
     asks["turned"] = {**asks["feed"], "material": one(disc), "turned": True}
+    for name in ("feed", "scattered", "lines"):
+        asks[f"slope of {name}"] = {**asks[name], "socket": "slope_across"}
     asks["far"] = {**asks["noise"], "metres_per_pixel": 1e-3}
     asks["half"] = {**asks["noise"], "metres_per_pixel": 0.5e-3 / 4}
     asks["other seed"] = {**asks["noise"], "seed": 5}
@@ -193,6 +195,18 @@ def test_drawn_relief_has_the_booked_height_and_slope(measured, name) -> None:
     assert got["across"] == pytest.approx(np.sqrt(sum(w.across**2 for w in waves)), rel=close)
     along = np.sqrt(sum(w.along**2 for w in waves))
     assert got["along"] == pytest.approx(along, rel=close) if along else got["along"] < 0.05 * got["across"]
+
+
+@pytest.mark.render
+@pytest.mark.parametrize("name", ["feed", "scattered", "lines"])
+def test_marks_shade_by_the_slope_of_their_height(measured, name) -> None:
+    height, slope = (np.array(measured[k]["row"]) for k in (name, f"slope of {name}"))
+    rise = np.diff(height) / (RELIEFS[name][1] / 480)
+    between = (slope[1:] + slope[:-1]) / 2
+    smooth = np.abs(np.diff(slope)) < 0.4 * np.ptp(slope)  # not across a crest
+    assert smooth.mean() > 0.8
+    assert np.abs(between - rise)[smooth].max() < 0.12 * np.ptp(slope)
+    assert np.corrcoef(between[smooth], rise[smooth])[0, 1] > 0.995
 
 
 @pytest.mark.render

@@ -29,11 +29,18 @@ ROOT = Path(__file__).resolve().parent.parent
 FINISHES = ("milled_steel", "sand_cast_iron", "powder_coat_grey")
 STATIONS = ("soft_box", "low_angle_dark_field", "bright_field_ring")
 OTHERS = {
+    "burr": ("milled_steel", "milled_aluminium", "machined_brass"),
+    "chatter": ("milled_steel", "turned_steel", "milled_aluminium"),
+    "crack": ("ground_steel", "sand_cast_iron", "milled_steel"),
+    "pit": ("milled_steel", "sand_cast_iron", "milled_aluminium"),
+    "porosity": ("milled_aluminium", "die_cast", "sand_cast_iron"),
+    "print_fault": ("powder_coat_grey", "moulded_abs", "milled_aluminium"),
+    "rust": ("milled_steel", "sand_cast_iron", "ground_steel"),
     "heat_tint": ("ground_steel", "turned_steel", "polished_steel"),
     "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black"),
     "paint_run": ("powder_coat_grey", "gloss_paint_blue", "gloss_paint_green"),
 }
-"""Kinds that need a bare metal, or a coat."""
+"""Kinds that belong to some finishes only: cut metal, castings, a bare metal, or a coat."""
 
 
 def main() -> None:
@@ -63,7 +70,7 @@ def recipe(finishes: tuple[str, ...], blueprints: tuple[str, ...], size: int, sa
         {
             "part": {"path": "examples/parts/bearing_housing.step"}, "material": finishes, "blueprints": blueprints,
             "station": STATIONS, "camera": "macro_5mp_50mm", "viewpoint": "look_at_defect", "images": 1,
-            "size_px": size, "samples": samples, "backdrop": "paper", "tries": 20, **more,
+            "size_px": size, "samples": samples, "backdrop": "paper", "tries": 20, "twin": "none", **more,
         }
     )  # fmt: skip
     return made.within(ROOT)

@@ -131,7 +131,8 @@ def lines(build: Build, layer: dict) -> None:
 def _mark(build: Build, at: Socket, cell_m: float, height: Callable[[Socket], Socket]) -> Mark:
     """A height over lay coordinates with its slope across: half the look-ups of a bump, and the frame only once."""
     low, high = (height(build.v("ADD", at, (side * STEP, 0.0, 0.0))) for side in (-0.5, 0.5))
-    return Mark(low, build.f("MULTIPLY", build.f("SUBTRACT", high, low), 1 / (STEP * cell_m)))
+    middle = build.f("MULTIPLY", build.f("ADD", low, high), 0.5)
+    return Mark(middle, build.f("MULTIPLY", build.f("SUBTRACT", high, low), 1 / (STEP * cell_m)))
 
 
 def scratches(build: Build, layer: dict) -> None:

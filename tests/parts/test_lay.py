@@ -157,3 +157,21 @@ def test_lay_survives_refinement(weights) -> None:
     flat = fine.triangles[ends][..., :2]
     lay = fine.corner["lay"][ends][..., :2]
     assert np.allclose(np.linalg.norm(lay, axis=2), np.linalg.norm(flat, axis=2), atol=1e-9)
+
+
+@pytest.mark.parametrize("lay", LAYS)
+@pytest.mark.parametrize("taper", [1.0, 0.6, 1.5])
+@pytest.mark.parametrize("inside_out", [False, True])
+def test_across_the_marks_is_where_s_grows(lay, taper, inside_out) -> None:
+    """On planes, discs, walls and cones, from outside and in a bore: tangent x normal . grad s > 0."""
+    solid = frustum(0.01, 0.01 * taper, 0.03, 48)
+    if inside_out:
+        solid = Mesh(solid.vertices, solid.faces[:, ::-1], {NORMAL: -solid.corner[NORMAL][:, ::-1]}, solid.face)
+    mesh = with_lay(solid, lay)
+    code, t = mesh.corner["lay"][:, :, 2], mesh.triangles
+    radius = np.linalg.norm(mesh.corner["lay"][:, :, :2], axis=2)
+    s = np.where(code > 0, code, np.where(code < -0.5, radius, mesh.corner["lay"][:, :, 0]))
+    edges = np.roll(t, -1, axis=1) - t
+    across = np.cross(mesh.corner["lay_tangent"].mean(1), mesh.face_normals)
+    rise = ((np.roll(s, -1, axis=1) - s) * (edges * across[:, None]).sum(2)).sum(1)
+    assert (rise > 0).all()
