@@ -160,11 +160,10 @@ def test_lay_survives_refinement(weights) -> None:
 
 
 @pytest.mark.parametrize("lay", LAYS)
-@pytest.mark.parametrize("taper", [1.0, 0.6, 1.5])
 @pytest.mark.parametrize("inside_out", [False, True])
-def test_across_the_marks_is_where_s_grows(lay, taper, inside_out) -> None:
-    """On planes, discs, walls and cones, from outside and in a bore: tangent x normal . grad s > 0."""
-    solid = frustum(0.01, 0.01 * taper, 0.03, 48)
+def test_across_the_marks_is_where_s_grows(lay, inside_out) -> None:
+    """On planes, discs and walls, from outside and in a bore: tangent x normal . grad s > 0."""
+    solid = shapes.cylinder(0.01, 0.03, 48)
     if inside_out:
         solid = Mesh(solid.vertices, solid.faces[:, ::-1], {NORMAL: -solid.corner[NORMAL][:, ::-1]}, solid.face)
     mesh = with_lay(solid, lay)
