@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import yaml
 
 from core.colour import srgb_from_linear
 from core.errors import FlawsmithError
@@ -70,7 +71,7 @@ def recipe(finishes: tuple[str, ...], blueprints: tuple[str, ...], size: int, sa
         {
             "part": {"path": "examples/parts/bearing_housing.step"}, "material": finishes, "blueprints": blueprints,
             "station": STATIONS, "camera": "macro_5mp_50mm", "viewpoint": "look_at_defect", "images": 1,
-            "size_px": size, "samples": samples, "backdrop": "paper", "tries": 20, "twin": "none", **more,
+            "size_px": size, "samples": samples, "backdrop": "paper", "tries": 20, **more,
         }
     )  # fmt: skip
     return made.within(ROOT)
@@ -80,8 +81,8 @@ def kinds(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterat
     """A sheet per blueprint: rows are finishes, columns stations; the worst fault of a cell is written into it."""
     names = [n for n in library_names("blueprints") if not only or n in only]
     for name in names:
-        kind = load_stock(recipe(FINISHES[:1], (name,), size, samples)).resolved.blueprints[0].blueprint.kind
-        finishes = OTHERS.get(kind, FINISHES)
+        written = yaml.safe_load((ROOT / "scenes" / "library" / "blueprints" / f"{name}.yaml").read_text())
+        finishes = OTHERS.get(written["kind"], FINISHES)
         stock = load_stock(recipe(finishes, (name,), size, samples))
         pictures = []
         for row, material in enumerate(stock.resolved.materials):
