@@ -40,12 +40,12 @@ class Settings:
     shadow_every: int = 40
     shadows: bool = True
     turning_light: bool = True
-    mask_weight: float = 1.0
+    mask_weight: float = 5.0
     albedo_rate: float = 0.02
     light_rate: float = 0.02
     optics_rate: float = 0.01
     gain_rate: float = 0.002
-    albedo_smoothness: float = 0.01
+    albedo_smoothness: float = 0.3
     light_smoothness: float = 0.01
     outlier_limit: float = 4.0
     minutes: float | None = None

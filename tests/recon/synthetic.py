@@ -11,8 +11,20 @@ from core.camera import look_at
 from recon.capture.model import Capture, Session, View, hold_out
 
 LAMPS = ((np.array([0.5, 0.6, 0.62]), 2.2), (np.array([-0.8, 0.1, 0.35]), 0.7))
-"""Direction towards a far lamp, room frame, and its irradiance over pi."""
+"""Direction towards the middle of a far lamp, room frame, and its irradiance over pi."""
+LAMP_RADIUS, LAMP_POINTS = np.deg2rad(12.0), 12
 SKY, GROUND = 0.25, 0.08
+
+
+def lamp_points(towards: np.ndarray) -> np.ndarray:
+    """(LAMP_POINTS, 3) unit directions, spread evenly over the lamp's disc."""
+    number = np.arange(LAMP_POINTS) + 0.5
+    radius, angle = LAMP_RADIUS * np.sqrt(number / LAMP_POINTS), number * np.pi * (3 - np.sqrt(5))
+    axis = towards / np.linalg.norm(towards)
+    side = np.cross(axis, [0.0, 0.0, 1.0])
+    side /= np.linalg.norm(side)
+    off = np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * np.cross(axis, side)
+    return np.cos(radius)[:, None] * axis + np.sin(radius)[:, None] * off
 
 
 def grey(points: np.ndarray) -> np.ndarray:
@@ -66,13 +78,13 @@ def _photograph(
     room = normals @ room_from_part.T
     light = SKY + (GROUND - SKY) * (0.5 - 0.5 * room[:, 2])
     for towards, strength in LAMPS:
-        towards = towards / np.linalg.norm(towards)
-        way = room_from_part.T @ towards
         lifted = points + mesh.face_normals[face] * 1e-4 * mesh.scale
-        blocked = mesh.ray.intersects_any(lifted, np.broadcast_to(way, points.shape))
-        light = light + strength * np.clip(room @ towards, 0, None) * ~blocked
+        for one in lamp_points(towards):
+            way = room_from_part.T @ one
+            blocked = mesh.ray.intersects_any(lifted, np.broadcast_to(way, points.shape))
+            light = light + strength / LAMP_POINTS * np.clip(room @ one, 0, None) * ~blocked
     linear = np.zeros((len(ways), 3), np.float32)
-    linear[ray] = albedo(points) * light[:, None] * 0.45
+    linear[ray] = albedo(points) * light[:, None] * 0.4
     alpha = np.zeros(len(ways), np.float32)
     alpha[ray] = 1
     shape = (size, grid, size, grid)
