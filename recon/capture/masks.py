@@ -60,7 +60,11 @@ def cross_check(capture: Capture) -> MaskReport:
         Suspect(i, views[i].name, "its mask is empty" if share[i] < 0.5 else "its mask is full")
         for i in np.flatnonzero(~trusted)
     ]
-    if trusted.sum() < 2:
+    if 0 < trusted.sum() < FEWEST:
+        raise InputError(
+            f"only {trusted.sum()} of {len(views)} masks show a part", "a mask of the part in every view", "mend them"
+        )
+    if not trusted.any():
         raise InputError("all masks are empty or full", "masks of the part, white on black", "check the mask files")
     depths = measure(views)
     agreement, found = _suspects(views, depths, trusted)

@@ -18,7 +18,7 @@ MIDDLE = np.array([0.4, -0.2, 0.1])
 
 @pytest.fixture(scope="module")
 def ball() -> Capture:
-    sphere = trimesh.creation.icosphere(4, 0.03)
+    sphere = trimesh.creation.icosphere(5, 0.03)
     return turntable(np.array(sphere.vertices) + MIDDLE, np.array(sphere.faces), 40, (128, 128), (-25, 10, 45, 75))
 
 
@@ -28,10 +28,10 @@ def test_hull_of_a_sphere_is_the_sphere(ball: Capture) -> None:
     assert mesh.is_watertight and mesh.is_winding_consistent and mesh.euler_number == 2
     away = np.linalg.norm(vertices - MIDDLE, axis=1) - 0.03
     pixel = 0.03 * 5.2 / ball.views[0].intrinsics[0, 0]
-    # a hull holds its part: it may stand off between the cameras, never cut in by more than a tenth of a pixel
-    assert away.min() > -0.1 * pixel
+    # a hull holds its part: it may stand off between the cameras, never cut in by more than a fifth of a pixel
+    assert away.min() > -0.2 * pixel
     assert np.median(away) < 0.25 * pixel
-    assert 1.0 < mesh.volume / (4 / 3 * np.pi * 0.03**3) < 1.05
+    assert 0.995 < mesh.volume / (4 / 3 * np.pi * 0.03**3) < 1.03
 
 
 def test_finer_than_its_voxels(ball: Capture) -> None:
@@ -75,11 +75,11 @@ def test_masks_cut_by_the_frame_leave_the_part_whole(ball: Capture) -> None:
         k = view.intrinsics - np.array([[0, 0, 64], [0, 0, 0], [0, 0, 0]])
         cut.append(replace(view, image=view.image[:, 64:], mask=view.mask[:, 64:], intrinsics=k))
     mesh = trimesh.Trimesh(*visual_hull(ball.with_views(cut), 64), process=False)
-    assert 1.0 < mesh.volume / (4 / 3 * np.pi * 0.03**3) < 1.08
+    assert 0.99 < mesh.volume / (4 / 3 * np.pi * 0.03**3) < 1.08
 
 
 def test_agreement_is_one_for_the_part_and_less_for_another(ball: Capture) -> None:
-    sphere = trimesh.creation.icosphere(4, 0.03)
+    sphere = trimesh.creation.icosphere(5, 0.03)
     right = np.array(sphere.vertices) + MIDDLE
     assert hull_agreement(ball, (right, np.array(sphere.faces, np.int32))).min() > 0.985
     moved = hull_agreement(ball, (right + np.array([0.01, 0, 0]), np.array(sphere.faces, np.int32)))
@@ -92,15 +92,16 @@ def test_outline_is_signed_and_exact_to_a_fraction_of_a_pixel() -> None:
     found = outline(np.mean(fine, 0).astype(np.float32))
     truth = 20 - np.hypot(columns - 30.3, rows - 33.7)
     assert not found.open
-    assert np.abs(found.distance - truth).max() < 0.6
-    assert np.abs(found.distance - truth)[np.abs(truth) < 8].mean() < 0.15
+    near = np.abs(truth) < 8
+    assert np.abs(found.distance - truth)[near].max() < 0.6
+    assert np.abs(found.distance - truth)[near].mean() < 0.06
 
 
 OFFSETS = (np.arange(8) + 0.5) / 8 - 0.5
 
 
 def test_silhouette_at_another_size(ball: Capture) -> None:
-    sphere = trimesh.creation.icosphere(4, 0.03)
+    sphere = trimesh.creation.icosphere(5, 0.03)
     vertices = np.array(sphere.vertices) + MIDDLE
     small = silhouette(vertices, np.array(sphere.faces, np.int32), ball.views[3], (64, 64))
     assert small.mean() == pytest.approx(float(ball.views[3].mask.mean()), abs=0.01)

@@ -100,8 +100,8 @@ def test_mostly_wrong_masks_are_refused(bracket: Capture) -> None:
     few = bracket.with_views(
         [replace(v, mask=np.zeros_like(v.mask)) for v in bracket.views[:20]] + [*bracket.views[20:]]
     )
-    with pytest.raises(InputError, match="contradict"):
-        mended(few, cross_check(few))
+    with pytest.raises(InputError, match="4 of 24 masks"):
+        cross_check(few)
     none = spoilt(bracket, np.zeros_like, only=None)
     with pytest.raises(InputError, match="empty or full"):
         cross_check(none)
@@ -124,7 +124,7 @@ def test_plate_of_another_size_is_refused() -> None:
 
 def test_masks_from_photographs_and_poses_alone(bracket: Capture) -> None:
     coloured = bracket.with_views(
-        [replace(v, image=v.image + (1 - v.mask[..., None]) * np.array([0.05, 0.1, 0.3])) for v in bracket.views[::2]]
+        [replace(v, image=v.image + (1 - v.mask[..., None]) * 0.7) for v in bracket.views[::2]]
     )
     found = seeded(coloured.views)
     scores = [overlap(m >= 0.5, v.mask >= 0.5) for m, v in zip(found, coloured.views, strict=True)]
