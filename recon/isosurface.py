@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from warp.geometry import IsoSurfaceMarchingCubes
 
+from recon import kernels
 from recon.warps import as_warp, wp
 
 FAR = 1.0e6
@@ -16,7 +19,7 @@ def isosurface(field: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple
 
     Marching cubes: welded, closed where the field is positive on the grid's border, counter-clockwise from outside.
     """
-    sampled = wp.array(np.ascontiguousarray(field, np.float32), dtype=float, device="cpu")
+    sampled: Any = wp.array(np.ascontiguousarray(field, np.float32), dtype=float, device="cpu")
     found, indices = IsoSurfaceMarchingCubes.extract_surface_marching_cubes(sampled, 0.0)
     vertices, faces = found.numpy().astype(np.float64), indices.numpy().reshape(-1, 3).astype(np.int32)
     faces = faces[:, ::-1] if len(faces) and _volume(vertices, faces) < 0 else faces
@@ -27,24 +30,6 @@ def isosurface(field: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple
 def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
     t = vertices[faces]
     return float(np.einsum("ij,ij->", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6)
-
-
-@wp.kernel(enable_backward=False)
-def _signed_distance(
-    mesh: wp.uint64,
-    lower: wp.vec3f,
-    step: float,
-    reach: float,
-    field: wp.array3d(dtype=float),
-):
-    i, j, k = wp.tid()
-    point = lower + wp.vec3f(float(i), float(j), float(k)) * step
-    query = wp.mesh_query_point_sign_winding_number(mesh, point, 2.0 * reach, 2.0, 0.5)
-    if query.result:
-        nearest = wp.mesh_eval_position(mesh, query.face, query.u, query.v)
-        field[i, j, k] = query.sign * wp.length(nearest - point)
-    else:
-        field[i, j, k] = 2.0 * reach
 
 
 def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +49,9 @@ def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3)
     field = torch.full(tuple(int(c) for c in count), FAR)
     start = wp.vec3f(*(float(v) for v in lower))
     reach = float(np.linalg.norm(vertices.max(0) - vertices.min(0)))
-    wp.launch(_signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu")
+    wp.launch(
+        kernels.signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu"
+    )
     found, triangles = isosurface(field.numpy(), lower, lower + (count - 1) * cell)
     found, triangles = largest_piece(found, triangles)
     return relaxed(found, triangles, relax), triangles

@@ -83,8 +83,9 @@ def specular_light(
 ) -> torch.Tensor:
     """(n, 3) radiance mirrored towards the view's camera.
 
-    blurred: (fine, 3) the room's radiance under the material's lobe. Split sum with the closed form of its second factor
-    after Karis, Physically Based Shading on Mobile, 2014; shadowed by what the vertex sees around the mirrored ray.
+    blurred: (fine, 3) the room's radiance under the material's lobe. Split sum with the closed form of its second
+    factor after Karis, Physically Based Shading on Mobile, 2014; shadowed by what the vertex sees about the mirrored
+    ray.
     """
     towards = standing.eye - points
     towards = towards / towards.norm(dim=1, keepdim=True)
@@ -111,8 +112,8 @@ def _reflectance(cosine: torch.Tensor, optics: Optics) -> torch.Tensor:
 def lobe_sharpness(roughness: torch.Tensor) -> torch.Tensor:
     """Of a von Mises-Fisher lobe about the mirrored ray that stands for GGX with alpha = roughness^2.
 
-    The lobe of half vectors has sharpness 2 / alpha^2 (Wang et al., All-Frequency Rendering of Dynamic, Spatially-Varying
-    Reflectance, 2009); seen about the mirrored ray it is 4 cos as wide, here at 45 degrees. The grid's own
+    The lobe of half vectors has sharpness 2 / alpha^2 (Wang et al., All-Frequency Rendering of Dynamic,
+    Spatially-Varying Reflectance, 2009); seen about the mirrored ray it is 4 cos as wide, here at 45 degrees. The grid's own
     resolution bounds it.
     """
     alpha = roughness**2

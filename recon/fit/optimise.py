@@ -15,10 +15,10 @@ from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
 from recon.fit.settings import Settings, Stage
 from recon.fit.unknowns import Unknowns
-from recon.light import lobes
+from recon.light import FINE, lobes
 from recon.raster.protocol import Rasterizer, Topology
 from recon.shading import lobe_sharpness, vertex_normals
-from recon.visibility import unshadowed
+from recon.visibility import Occluder
 
 LIFT = 0.01
 """Start of shadow rays above the surface, of the edge length's own scale (unit frame)."""
@@ -56,7 +56,7 @@ def shadow_tables(
             continue
         normals = vertex_normals(vertices, faces.long())
         way = sessions[number].cpu().numpy()
-        tables.append(unshadowed(vertices, normals, faces, way, lift).float())
+        tables.append(Occluder(vertices, faces).unshadowed(vertices, normals, way, lift).float())
     return tables
 
 
@@ -160,8 +160,6 @@ def regularisers(unknowns: Unknowns, edges: torch.Tensor, settings: Settings) ->
     along = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs().mean()
     radiance = torch.log(unknowns.radiance + 1e-3)
     grey = (radiance - radiance.mean(1, keepdim=True)).abs().mean()
-    from recon.light import FINE
-
     sky = radiance.reshape(*FINE, 3)
     uneven = (sky - sky.roll(1, 1)).abs().mean() + (sky[1:] - sky[:-1]).abs().mean()
     gains = (unknowns.gains_raw**2).mean()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from core.errors import GeometryError
 from core.seeds import child
@@ -24,8 +24,8 @@ from recon.light import FINE
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
-from recon.visibility import seen_from
 from recon.shading import vertex_normals
+from recon.visibility import Occluder
 
 SKIPPED_LIMIT = 0.01
 
@@ -98,7 +98,7 @@ def seen_colour(points: torch.Tensor, faces: torch.Tensor, views: list[Target]) 
     """(n, 3) mean linear colour of the photographs at each vertex, over the views that see it (grey where none)."""
     normals = vertex_normals(points, faces.long())
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
-    seen = seen_from(points, normals, faces, eyes, 0.005, 0.2)
+    seen = Occluder(points, faces).seen_from(points, normals, eyes, 0.005, 0.2)
     total = torch.zeros_like(points)
     weight = torch.zeros(len(points), 1, device=points.device)
     for number, target in enumerate(views):
@@ -118,7 +118,7 @@ def seen_colour(points: torch.Tensor, faces: torch.Tensor, views: list[Target]) 
 
 def _carried(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> Fit:
     """The fit on a new mesh of the same surface: albedo from the three nearest old vertices."""
-    distance, near = cKDTree(fit.vertices.cpu().numpy()).query(vertices, k=3)
+    distance, near = KDTree(fit.vertices.cpu().numpy()).query(vertices, k=3)
     weights = torch.as_tensor((1 / (distance + 1e-9)).astype(np.float32))
     weights = weights / weights.sum(1, keepdim=True)
     old = fit.unknowns.albedo.detach()

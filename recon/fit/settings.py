@@ -13,8 +13,8 @@ class Stage:
 
     side_px: photographs are averaged down to this longer side. cell: edge length of the mesh, of the part's bounding
     radius. steps: optimiser steps, each over `views_per_step` views. vertex_rate: step of the preconditioned vertices
-    in bounding radii; it falls by `fall` over the stage. still: steps at the start in which the shape rests, so that it is
-    not bent to explain a light that is not yet found.
+    in bounding radii; it falls by `fall` over the stage. still: steps at the start in which the shape rests, so
+    that it is not bent to explain a light that is not yet found.
     """
 
     side_px: int

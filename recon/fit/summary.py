@@ -16,7 +16,7 @@ from recon.fit.settings import Settings
 from recon.light import equirectangular, upright
 from recon.raster.protocol import Rasterizer
 from recon.result import Reconstruction, Shading
-from recon.visibility import seen_from
+from recon.visibility import Occluder
 
 SEEN_COSINE = float(np.cos(np.deg2rad(75)))
 
@@ -37,7 +37,8 @@ def summary(
     tables = shadow_tables(fit.vertices, topology.faces, views, lift, settings.shadows)
     estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables)
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
-    seen = seen_from(fit.vertices, estimate.normals, topology.faces, eyes, lift, SEEN_COSINE).cpu().numpy() > 0
+    seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
+    seen = seen.cpu().numpy() > 0
     shadings, measures = [], []
     error = np.zeros(len(fit.vertices))
     training = np.array([not v.held_out for v in capture.views])
