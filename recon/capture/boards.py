@@ -1,0 +1,150 @@
+"""Cameras from a printed board of ChArUco corners or AprilTags that turns with the part: metric, no guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from core.errors import InputError
+from core.models import FileModel
+from recon.capture.poses import rigid
+
+FEWEST_CORNERS = 6
+WORST_PX = 2.0
+
+
+class Board(FileModel):
+    """A printed board on the table. squares: (columns, rows) of a ChArUco board's squares, or of a grid of tags.
+    square_mm: a square's side; for tags, from one tag's edge to the next one's. marker_mm: the black border's side.
+    dictionary: OpenCV's name, "DICT_5X5_100" or "DICT_APRILTAG_36h11"."""
+
+    kind: Literal["charuco", "apriltag"] = "charuco"
+    dictionary: str = "DICT_5X5_100"
+    squares: tuple[int, int]
+    square_mm: float = Field(gt=0)
+    marker_mm: float = Field(gt=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """points: (n, 3) metres on the board, z = 0. pixels: (n, 2), pixel centres at integers as OpenCV has them."""
+
+    points: np.ndarray
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """intrinsics: (3, 3), pixel centres at 0.5. distortion: OpenCV's. poses: camera_from_part (n, 4, 4) metres, the
+    part's +Z away from the table; None where the board was not seen. rms_px: reprojection error of all corners."""
+
+    intrinsics: np.ndarray
+    distortion: tuple[float, ...]
+    poses: tuple[np.ndarray | None, ...]
+    rms_px: float
+
+
+def opencv_board(board: Board) -> Any:
+    """OpenCV's object for it, in metres."""
+    code = getattr(cv2.aruco, board.dictionary, None)
+    if code is None:
+        raise InputError(f"board dictionary {board.dictionary!r}", "a name of OpenCV, as DICT_5X5_100", "correct it")
+    if board.marker_mm >= board.square_mm:
+        raise InputError(f"marker_mm {board.marker_mm}", f"less than square_mm {board.square_mm}", "measure the print")
+    dictionary = cv2.aruco.getPredefinedDictionary(code)
+    side, marker = board.square_mm / 1000, board.marker_mm / 1000
+    if board.kind == "charuco":
+        return cv2.aruco.CharucoBoard(board.squares, side, marker, dictionary)
+    return cv2.aruco.GridBoard(board.squares, marker, side - marker, dictionary)
+
+
+def sight(board: Board, grey: np.ndarray) -> Sighting | None:
+    """The board's corners in an 8 bit grey image; None where fewer than 6 are seen. The part may hide many."""
+    target = opencv_board(board)
+    if board.kind == "charuco":
+        corners, ids, _, _ = cv2.aruco.CharucoDetector(target).detectBoard(grey)
+    else:
+        parameters = cv2.aruco.DetectorParameters()
+        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_APRILTAG
+        corners, ids, _ = cv2.aruco.ArucoDetector(target.getDictionary(), parameters).detectMarkers(grey)
+    if ids is None or not len(ids):
+        return None
+    points, pixels = target.matchImagePoints(corners, ids)
+    if points is None or len(points) < FEWEST_CORNERS:
+        return None
+    return Sighting(np.asarray(points, float).reshape(-1, 3), np.asarray(pixels, float).reshape(-1, 2))
+
+
+def solve(
+    sightings: Sequence[Sighting | None],
+    size: tuple[int, int],
+    intrinsics: np.ndarray | None = None,
+    distortion: tuple[float, ...] = (),
+) -> Posed:
+    """Poses of all photographs of one camera. Without intrinsics they are calibrated from the same photographs: one
+    focal length and two radial terms, and the principal point too where the tilt of the board varies by 10 degrees."""
+    seen = [s for s in sightings if s is not None]
+    if len(seen) < 4:
+        raise InputError(
+            f"the board is seen in {len(seen)} of {len(sightings)} photographs",
+            "a board with at least 6 free corners in every photograph",
+            "check kind, dictionary and squares, or print a larger board",
+        )
+    if intrinsics is None:
+        k, coefficients = _calibrated(seen, size)
+    else:
+        k, coefficients = intrinsics.copy(), np.array(distortion or (0.0,) * 5)
+        k[:2, 2] -= 0.5
+    poses = [None if s is None else _pose(s, k, coefficients) for s in sightings]
+    errors = np.concatenate([_errors(s, p, k, coefficients) for s, p in zip(sightings, poses, strict=True) if s and p])
+    rms = float(np.sqrt(np.mean(errors**2)))
+    if rms > WORST_PX:
+        raise InputError(
+            f"the board's corners fit no camera (error {rms:.1f} px)",
+            f"below {WORST_PX} px",
+            "check squares and square_mm, that the print is flat, and the focal length",
+        )
+    k = k.copy()
+    k[:2, 2] += 0.5
+    upright = _upright([rigid(cv2.Rodrigues(p[0])[0], p[1].ravel()) for p in poses if p is not None])
+    found = tuple(None if p is None else rigid(cv2.Rodrigues(p[0])[0], p[1].ravel()) @ upright for p in poses)
+    return Posed(k, tuple(float(c) for c in coefficients.ravel()) if coefficients.any() else (), found, rms)
+
+
+def _calibrated(seen: Sequence[Sighting], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    height, width = size
+    guess = 1.3 * max(size)
+    start = np.array([[guess, 0, (width - 1) / 2], [0, guess, (height - 1) / 2], [0, 0, 1.0]])
+    points = [s.points.astype(np.float32) for s in seen]
+    pixels = [s.pixels.astype(np.float32) for s in seen]
+    fixed = cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_FIX_ASPECT_RATIO | cv2.CALIB_ZERO_TANGENT_DIST | cv2.CALIB_FIX_K3
+    zeros = np.zeros(5)
+    flags = fixed | cv2.CALIB_FIX_PRINCIPAL_POINT
+    _, k, coefficients, turns, _ = cv2.calibrateCamera(points, pixels, (width, height), start, zeros, flags=flags)
+    tilts = [np.degrees(np.arccos(abs(cv2.Rodrigues(t)[0][2, 2]))) for t in turns]
+    if np.ptp(tilts) > 10:
+        _, k, coefficients, _, _ = cv2.calibrateCamera(points, pixels, (width, height), k, coefficients, flags=fixed)
+    return k, coefficients
+
+
+def _pose(s: Sighting, k: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the two poses that a plane allows, the better one, refined."""
+    _, turns, shifts, errors = cv2.solvePnPGeneric(s.points, s.pixels, k, coefficients, flags=cv2.SOLVEPNP_IPPE)
+    best = int(np.argmin(np.ravel(errors)))
+    return cv2.solvePnPRefineLM(s.points, s.pixels, k, coefficients, turns[best], shifts[best])
+
+
+def _errors(s: Sighting, pose: tuple[np.ndarray, np.ndarray], k: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    found = cv2.projectPoints(s.points, pose[0], pose[1], k, coefficients)[0].reshape(-1, 2)
+    return np.linalg.norm(found - s.pixels, axis=1)
+
+
+def _upright(poses: Sequence[np.ndarray]) -> np.ndarray:
+    """(4, 4) board_from_part: half a turn about x where the cameras are on the side of the board's -z."""
+    heights = [(-p[:3, :3].T @ p[:3, 3])[2] for p in poses]
+    return np.diag([1.0, -1, -1, 1]) if np.median(heights) < 0 else np.eye(4)
