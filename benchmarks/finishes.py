@@ -5,7 +5,7 @@
 Each scene is the worker's own beauty scene of a bearing housing with one defect on it under the soft box, the part
 filling the picture. The plain material is one principled BSDF with the finish's bulk values and film: no
 micro-structure, no decal, no lay. Both render in one process, in turn, round after round; building the scene, starting
-up and a small first frame are left out, and the denoiser is off. The files that `--keep` names are the last pictures.
+up and a small first frame are left out, and the denoiser is off. With --keep the last pictures stay.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     from flawsmith.resolve import library_names
+    from scenes.materials import load_materials
 
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--size", type=int, default=256)
@@ -37,7 +38,8 @@ def main() -> None:
     options.add_argument("--keep", type=Path, default=None, help="folder for the pictures, linear EXR")
     chosen = options.parse_args()
     only = set(filter(None, chosen.only.split(",")))
-    names = [n for n in library_names("materials") if not only or n in only]
+    library = load_materials()
+    names = [n for n in library_names("materials") if not library[n].captured and (not only or n in only)]
     with tempfile.TemporaryDirectory() as made:
         jobs = {name: str(write_job(chosen, name, Path(made))) for name in names}
         ask = json.dumps({"jobs": jobs, "rounds": chosen.rounds, "out": str(chosen.keep or made)})
@@ -77,6 +79,7 @@ def child(ask: dict) -> None:
     from render.blender import output, stage
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    out = Path(ask["out"])
     for turn in range(ask["rounds"]):
         for name, path in ask["jobs"].items():
             job = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -88,9 +91,9 @@ def child(ask: dict) -> None:
             for look in ("finish", "plain"):
                 if look == "plain":
                     plain(made.surface, job["material"]["surface"])
-                output.render(made.beauty, os.path.join(ask["out"], "warm.exr"), size, window=(0, 0, 16, 16))
+                output.render(made.beauty, str(out / "warm.exr"), size, window=(0, 0, 16, 16))
                 before = cpu_seconds()
-                output.render(made.beauty, os.path.join(ask["out"], f"{name}_{look}.exr"), size)
+                output.render(made.beauty, str(out / f"{name}_{look}.exr"), size)
                 spent[look] = cpu_seconds() - before
             printed.write(json.dumps({"name": name, "round": turn, "blender": bpy.app.version_string, **spent}) + "\n")
 
@@ -129,9 +132,8 @@ def report(chosen: argparse.Namespace, lines: list[dict]) -> None:
     for name in dict.fromkeys(line["name"] for line in lines):
         rounds = [line for line in lines if line["name"] == name]
         finish, bare = (statistics.median(r[k] for r in rounds) for k in ("finish", "plain"))
-        print(
-            f"| {name} | {finish:.2f} | {bare:.2f} | {statistics.median(r['finish'] / r['plain'] for r in rounds):.2f} |"
-        )
+        ratio = statistics.median(r["finish"] / r["plain"] for r in rounds)
+        print(f"| {name} | {finish:.2f} | {bare:.2f} | {ratio:.2f} |")
 
 
 def cpu_name() -> str:

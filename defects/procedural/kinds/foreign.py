@@ -117,7 +117,7 @@ def _swarf(p: Params, rng: np.random.Generator) -> Layers:
     lift = p.thickness_um * UM * (0.45 + 0.55 * np.abs(2 * along / length - 1) ** 1.5)
     height = lift * (0.75 + 0.3 * x) * smoothstep(0, -0.12 * width, sdf) + 5 * UM * (1 - tooth)
     blue = np.clip(p.blued * (0.6 + 0.8 * noise(grid, 0.5 * length, rng)), 0, 1)[..., None]
-    albedo = np.array(SWARF_ALBEDO) * (1 - blue) + np.array([0.16, 0.15, 0.32]) * blue
+    albedo = np.array(SWARF_ALBEDO) * (1 - blue) + np.array([0.12, 0.13, 0.19]) * blue
     return compose(
         grid, sdf, height_m=height * inside, albedo=albedo, albedo_weight=inside,
         roughness=np.clip(0.28 + 0.12 * tooth, 0, 1), metallic=np.ones(grid.shape), surface_weight=inside,
