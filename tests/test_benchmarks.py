@@ -67,3 +67,20 @@ def test_memory_prints_both_processes() -> None:
     worker, parent, both, held = (float(cells[1]) for cells in rows.values())
     assert worker > 50 and parent >= held > 50
     assert both == pytest.approx(worker + parent, abs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.render
+def test_finishes_cost_little_more_than_a_plain_material() -> None:
+    """The dearest ones of their sort; a generous bound, for shared machines."""
+    names = "milled_steel,sand_cast_iron,galvanised"
+    done = called(
+        "finishes.py", "--size", "128", "--samples", "16", "--rounds", "1", "--field-mm", "20", "--only", names
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = table(done.stdout, "finish")
+    assert set(rows) == set(names.split(","))
+    for cells in rows.values():
+        finish, plain, ratio = map(float, cells)
+        assert ratio == pytest.approx(finish / plain, rel=0.05)
+        assert 0.8 < ratio < 2.2
