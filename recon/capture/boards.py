@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import cv2
@@ -64,20 +65,53 @@ def opencv_board(board: Board) -> Any:
 
 
 def sight(board: Board, grey: np.ndarray) -> Sighting | None:
-    """The board's corners in an 8 bit grey image; None where fewer than 6 are seen. The part may hide many."""
-    target = opencv_board(board)
-    if board.kind == "charuco":
+    """The board's corners in an 8 bit grey image; None where fewer than 6 are seen. The part may hide many.
+
+    Tags are refined by their edges, which misses some in small images: there by their corners.
+    """
+    ways = ("charuco",) if board.kind == "charuco" else ("edges", "corners")
+    found = [_sight(board, grey, way) for way in ways]
+    if len(found) == 2 and found[0] and found[1] and len(found[0].points) < 0.7 * len(found[1].points):
+        return found[1]
+    return next((f for f in found if f is not None), None)
+
+
+def _sight(board: Board, grey: np.ndarray, way: str) -> Sighting | None:
+    points, pixels = _detected(opencv_board(board), grey, way)
+    if len(points) < FEWEST_CORNERS:
+        return None
+    return Sighting(points, pixels - _origin(way))
+
+
+def _detected(target: Any, grey: np.ndarray, way: str) -> tuple[np.ndarray, np.ndarray]:
+    """Board points (n, 3) and their pixels (n, 2) as OpenCV reports them."""
+    if way == "charuco":
         corners, ids, _, _ = cv2.aruco.CharucoDetector(target).detectBoard(grey)
     else:
         parameters = cv2.aruco.DetectorParameters()
-        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_APRILTAG
+        refine = {"edges": cv2.aruco.CORNER_REFINE_APRILTAG, "corners": cv2.aruco.CORNER_REFINE_SUBPIX}
+        parameters.cornerRefinementMethod = refine[way]
         corners, ids, _ = cv2.aruco.ArucoDetector(target.getDictionary(), parameters).detectMarkers(grey)
     if ids is None or not len(ids):
-        return None
+        return np.zeros((0, 3)), np.zeros((0, 2))
     points, pixels = target.matchImagePoints(corners, ids)
-    if points is None or len(points) < FEWEST_CORNERS:
-        return None
-    return Sighting(np.asarray(points, float).reshape(-1, 3), np.asarray(pixels, float).reshape(-1, 2))
+    if points is None:
+        return np.zeros((0, 3)), np.zeros((0, 2))
+    return np.asarray(points, float).reshape(-1, 3), np.asarray(pixels, float).reshape(-1, 2)
+
+
+@cache
+def _origin(way: str) -> float:
+    """Where this OpenCV has the centre of the first pixel, 0 or 0.5: its detectors differ, and so do its versions.
+    Measured on a board drawn at a known place."""
+    kind, dictionary = ("charuco", "DICT_5X5_100") if way == "charuco" else ("apriltag", "DICT_APRILTAG_36h11")
+    target = opencv_board(Board(kind=kind, dictionary=dictionary, squares=(4, 4), square_mm=100, marker_mm=80))  # type: ignore[arg-type]
+    side, margin = (400, 40) if way == "charuco" else (380, 40)
+    drawn = target.generateImage((side + 2 * margin, side + 2 * margin), marginSize=margin)
+    points, pixels = _detected(target, cv2.GaussianBlur(drawn, (0, 0), 1.0), way)
+    if not len(points):
+        raise InputError("OpenCV does not find a board that it drew itself", "OpenCV 4.7 or newer", "install another")
+    return round(2 * float(np.median(pixels - (points[:, :2] * 1000 + margin - 0.5)))) / 2
 
 
 def solve(
@@ -133,10 +167,16 @@ def _calibrated(seen: Sequence[Sighting], size: tuple[int, int]) -> tuple[np.nda
 
 
 def _pose(s: Sighting, k: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the two poses that a plane allows, the better one, refined."""
+    """Of the two poses that a plane allows, the better one, refined; corners that are off are left aside (a part or a
+    shadow that cuts through a square moves its corner)."""
     _, turns, shifts, errors = cv2.solvePnPGeneric(s.points, s.pixels, k, coefficients, flags=cv2.SOLVEPNP_IPPE)
     best = int(np.argmin(np.ravel(errors)))
-    return cv2.solvePnPRefineLM(s.points, s.pixels, k, coefficients, turns[best], shifts[best])
+    pose = cv2.solvePnPRefineLM(s.points, s.pixels, k, coefficients, turns[best], shifts[best])
+    off = _errors(s, pose, k, coefficients)
+    good = off <= max(0.5, 3 * float(np.median(off)))
+    if good.all() or np.count_nonzero(good) < FEWEST_CORNERS:
+        return pose
+    return cv2.solvePnPRefineLM(s.points[good], s.pixels[good], k, coefficients, *pose)
 
 
 def _errors(s: Sighting, pose: tuple[np.ndarray, np.ndarray], k: np.ndarray, coefficients: np.ndarray) -> np.ndarray:

@@ -31,17 +31,12 @@ def cameras(count: int, elevations_deg: tuple[float, ...], centre: np.ndarray, a
 def draw(board: Board, pose: np.ndarray, hide: bool = True) -> np.ndarray:
     """An 8 bit photograph of the board, the part's frame being the board's turned to +Z up; a disc hides its middle."""
     columns, rows = board.squares
-    scale, margin = 20, 20
-    side = board.square_mm * scale / 10
-    flat = opencv_board(board).generateImage(
-        (round(columns * side) + 2 * margin, round(rows * side) + 2 * margin), marginSize=margin
-    )
-    length = (
-        columns * board.square_mm
-        if board.kind == "charuco"
-        else columns * board.square_mm - (board.square_mm - board.marker_mm)
-    )
-    metres = length / 1000 / (flat.shape[1] - 2 * margin)
+    margin = 20
+    gap = 0.0 if board.kind == "charuco" else board.square_mm - board.marker_mm
+    length, breadth = columns * board.square_mm - gap, rows * board.square_mm - gap
+    wide, high = round(8 * length), round(8 * breadth)
+    flat = opencv_board(board).generateImage((wide + 2 * margin, high + 2 * margin), marginSize=margin)
+    metres = length / 1000 / wide
     # texture pixel (centres at 0.5) -> board, metres -> camera
     to_board = np.array([[metres, 0, -margin * metres], [0, metres, -margin * metres], [0, 0, 1.0]])
     board_pose = pose @ np.diag([1.0, -1, -1, 1])
