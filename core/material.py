@@ -135,6 +135,8 @@ class Material(FileModel):
     """A finish. substrate: what a scratch or peel through a coat exposes (None: the material is solid through).
 
     coat_um: thickness of paint, oxide or zinc. lay: which direction the tool marks run, for `parts.lay`.
+    captured: albedo, roughness and metallic are the part's own (corner attributes `captured_albedo`,
+    `captured_gloss`), as a reconstruction found them.
     """
 
     name: str
@@ -145,4 +147,5 @@ class Material(FileModel):
     substrate: Surface | None = None
     coat_um: Unsigned = 0.0
     lay: Lay = "none"
+    captured: bool = False
     structure: tuple[Structure, ...] = ()

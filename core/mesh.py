@@ -12,6 +12,7 @@ import numpy as np
 from core.arrays import frozen
 
 NORMAL = "normal"
+CAPTURED = ("captured_albedo", "captured_gloss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class Mesh:
     vertices: (n, 3) float64.  faces: (m, 3) int32, welded (shared edges share vertex indices).
     corner: name -> (m, 3, k) float64, linear inside each face; "normal" (k=3, unit) is the shading normal,
     smooth inside a smooth patch and split at sharp edges; "chart_<id>" (k=2, metres, NaN where the face is not
-    in the chart); "lay" (see `parts.lay`).
+    in the chart); "lay" (see `parts.lay`); "captured_albedo" (k=3, linear) and "captured_gloss" (k=3: roughness,
+    metallic, confidence) of a part that was reconstructed from photographs.
     face: name -> (m,) int32: "patch" (smooth patch), "solid", "cad_face" (-1 unknown), "colour",
     "defect_tag" (0, or the id of the defect whose real geometry the face belongs to), "bare" (1 on raw metal:
     fractures, burrs; else 0).

@@ -17,6 +17,7 @@ from core.errors import FlawsmithError
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
+REFUSED = 3
 
 app = typer.Typer(
     help="Labelled defect images of industrial parts, from CAD.",
@@ -95,6 +96,71 @@ def run(
         for note in summary.notes:
             out.print(f"note: {_plain(note)}", soft_wrap=True)
         out.print(_plain(str(folder / "report.html")), soft_wrap=True)
+
+
+@app.command()
+@guarded
+def reconstruct(
+    capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture's folder or pose file.")],
+    out_: Annotated[Path, typer.Option("--out", help="Folder for the part and its verdict.")],
+    preset: Annotated[str, typer.Option(help="draft or standard.")] = "standard",
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Stop the fit after so long.")] = None,
+    seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Make a textured, metric part of turntable photographs, or say why not."""
+    from flawsmith.captured import reconstruct_capture
+
+    def told(stage: str, step: int, steps: int, terms: dict[str, float]) -> None:
+        if not (quiet or json_):
+            losses = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+            err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
+
+    verdict = reconstruct_capture(
+        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, progress=told
+    )
+    if json_:
+        print(json.dumps(verdict.model_dump(mode="json")))
+    elif not quiet:
+        out.print(_plain(verdict.sentence()), soft_wrap=True)
+        out.print(_plain(str(out_ / "part.glb")), soft_wrap=True)
+    if not verdict.usable:
+        raise typer.Exit(REFUSED)
+
+
+@app.command("simulate-capture")
+@guarded
+def simulate_capture_(
+    part: Annotated[Path, typer.Argument(metavar="PART", help="A CAD or mesh file.")],
+    out_: Annotated[Path, typer.Option("--out", help="A new folder for the capture.")],
+    material: Annotated[str, typer.Option(help="A finish of the library.")] = "powder_coat_grey",
+    station: Annotated[str, typer.Option(help="A station of the library.")] = "soft_box",
+    views: Annotated[int, typer.Option(min=6, help="Photographs of each elevation and session.")] = 36,
+    elevation: Annotated[list[float] | None, typer.Option(help="Of the camera, degrees; repeat for rings.")] = None,
+    sessions: Annotated[int, typer.Option(min=1, max=2, help="2: once more, turned over.")] = 1,
+    size: Annotated[int, typer.Option(help="Side of the photographs, px.")] = 256,
+    samples: Annotated[int, typer.Option(min=1, help="Of the renderer, per pixel.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    drift: Annotated[float, typer.Option("--exposure-drift", help="Relative rms from photograph to photograph.")] = 0.0,
+    noise: Annotated[bool, typer.Option(help="Camera noise.")] = True,
+    unit: Annotated[str | None, typer.Option(help="For formats without one.")] = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Photograph a known part on a turntable with Cycles: a capture with its truth beside it."""
+    from flawsmith.progress import Bar
+    from flawsmith.simulate import CapturePlan, simulate_capture
+
+    plan = CapturePlan(
+        material=material, station=station, views=views, elevations_deg=tuple(elevation or [25.0]), sessions=sessions,
+        size_px=size, samples=samples, seed=seed, exposure_drift=drift, noise=noise, unit=unit,
+    )  # fmt: skip
+    with Bar(part.stem, err, quiet) as bar:
+        simulate_capture(part, out_, plan, device, bar)
+    if not quiet:
+        out.print(_plain(str(out_ / "transforms.json")), soft_wrap=True)
 
 
 @app.command("import")

@@ -24,6 +24,7 @@ from core.material import Material
 from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, Rejected
 from core.seeds import child
 from flawsmith import finish as finishing
+from flawsmith.captured import with_reconstruction
 from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
@@ -63,7 +64,7 @@ def run(
     """
     started = time.monotonic()
     out = Path(out)
-    stock = load_stock(recipe, seed)
+    stock = load_stock(with_reconstruction(recipe, out), seed)
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, header(stock))
     todo = [i for i in range(count) if i not in writer.finished]

@@ -42,10 +42,13 @@ Entries = Annotated[tuple[str | dict[str, Any], ...], BeforeValidator(_tuple), F
 
 
 class PartChoice(FileModel):
-    """path: of a CAD or mesh file, relative to the recipe. unit: for formats that have none (STL, OBJ, PLY).
+    """path: of a CAD or mesh file, of a capture (its folder or pose file) or of a folder made by `reconstruct`,
+    relative to the recipe. unit: for formats that have none (STL, OBJ, PLY), and for captures without a scale.
 
     tolerance_mm: of the tessellation. smooth_angle_deg: sharper edges part two patches. regions: where defects may
-    sit at all, as in `Part.select`; a blueprint's own regions narrow it further.
+    sit at all, as in `Part.select`; a blueprint's own regions narrow it further. A reconstructed part has the regions
+    `seen` and `unseen`, and defects stay off what no photograph saw unless regions name it. preset, minutes: of the
+    reconstruction. fallback: a part file for a capture that is refused.
     """
 
     path: str
@@ -53,6 +56,9 @@ class PartChoice(FileModel):
     tolerance_mm: float = Field(default=0.05, gt=0)
     smooth_angle_deg: float = Field(default=30.0, gt=0, lt=180)
     regions: tuple[str, ...] = ()
+    preset: str = "standard"
+    minutes: float | None = Field(default=None, gt=0)
+    fallback: str | None = None
 
 
 class BlueprintChoice(FileModel):
@@ -101,6 +107,7 @@ class Recipe(FileModel):
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _allow_outside: bool = PrivateAttr(default=False)
+    _made: Path | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:
@@ -131,16 +138,30 @@ class Recipe(FileModel):
 
     def file(self, given: str, what: str) -> Path:
         """The absolute path of a file that the recipe names. RecipeError when it is missing or outside the folder."""
+        path = self.place(given, what)
+        if not path.is_file():
+            raise RecipeError(f"{what} '{given}' does not exist", f"a file under {self._folder}", "check the path")
+        return path
+
+    def place(self, given: str, what: str) -> Path:
+        """As `file`, for a folder too."""
         path = (self._folder / given).resolve()
-        if not self._allow_outside and not path.is_relative_to(self._folder):
+        if not self._allow_outside and not path.is_relative_to(self._folder) and path != self._made:
             raise RecipeError(
                 f"{what} '{given}' lies outside the recipe's folder {self._folder}",
                 "a path inside it",
                 "move the file, or allow it (--allow-outside)",
             )
-        if not path.is_file():
+        if not path.exists():
             raise RecipeError(f"{what} '{given}' does not exist", f"a file under {self._folder}", "check the path")
         return path
+
+    def with_part(self, choice: PartChoice) -> Recipe:
+        """The same recipe with another part, which may lie where Flawsmith itself has made it."""
+        copy = self.model_copy(update={"part": choice})
+        copy._folder, copy._allow_outside = self._folder, self._allow_outside
+        copy._made = Path(choice.path).resolve()
+        return copy
 
     @property
     def recorded_outputs(self) -> tuple[Output, ...]:

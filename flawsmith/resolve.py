@@ -13,9 +13,10 @@ import numpy as np
 from core.blueprint import Blueprint
 from core.distributions import Distribution
 from core.errors import RecipeError
-from core.files import sha256_file, sha256_json
+from core.files import sha256_json
 from core.material import Material
 from core.models import FileModel, load, parse
+from flawsmith.captured import part_sha256
 from flawsmith.recipe import Recipe, whole
 from scenes import library
 from scenes.backdrops import BackdropSpec
@@ -107,7 +108,7 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
         viewpoints=recipe.viewpoint,
         backdrops=parts["backdrop"],
         content=content,
-        sha256=sha256_json({"recipe": content, "part": sha256_file(part_path)}),
+        sha256=sha256_json({"recipe": content, "part": part_sha256(part_path)}),
     )
 
 

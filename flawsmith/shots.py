@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-import parts
 from core.blueprint import Blueprint
 from core.defect import DefectedPart
-from core.errors import PlacementError
+from core.errors import PlacementError, RecipeError
 from core.material import Material
-from core.mesh import Mesh
+from core.mesh import CAPTURED, Mesh
 from core.part import Part
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
 from defects.procedural.kinds import KINDS
+from flawsmith.captured import load_part
 from flawsmith.recipe import Recipe
 from flawsmith.resolve import Resolved, resolve
 from flawsmith.sight import Sight
@@ -62,13 +62,23 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     resolved = resolve(recipe, KINDS.__getitem__)
     _refuse_impossible(resolved)
     choice = recipe.part
-    part = parts.load(
-        resolved.part_path, unit=choice.unit, tolerance_mm=choice.tolerance_mm, smooth_angle_deg=choice.smooth_angle_deg
-    )
+    part = load_part(resolved.part_path, choice)
+    _refuse_uncaptured(part, resolved)
     meshes = {m.name: with_lay(part.mesh, m.lay) for m in resolved.materials}
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
-    allowed = part.select(*choice.regions) if choice.regions else None
+    regions = choice.regions or (("!unseen",) if "unseen" in part.regions else ())
+    allowed = part.select(*regions) if regions else None
     return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, sights, allowed)
+
+
+def _refuse_uncaptured(part: Part, resolved: Resolved) -> None:
+    """RecipeError for a finish that only a reconstructed part has."""
+    for material in resolved.materials:
+        if material.captured and CAPTURED[0] not in part.mesh.corner:
+            raise RecipeError(
+                f"material '{material.name}' on {part.source}", "a part reconstructed from photographs",
+                "choose another finish of `flawsmith list materials`",
+            )  # fmt: skip
 
 
 def _refuse_impossible(resolved: Resolved) -> None:

@@ -113,8 +113,8 @@ def lobe_sharpness(roughness: torch.Tensor) -> torch.Tensor:
     """Of a von Mises-Fisher lobe about the mirrored ray that stands for GGX with alpha = roughness^2.
 
     The lobe of half vectors has sharpness 2 / alpha^2 (Wang et al., All-Frequency Rendering of Dynamic,
-    Spatially-Varying Reflectance, 2009); seen about the mirrored ray it is 4 cos as wide, here at 45 degrees. The grid's own
-    resolution bounds it.
+    Spatially-Varying Reflectance, 2009); seen about the mirrored ray it is 4 cos as wide, here at 45 degrees. The
+    grid's own resolution bounds it.
     """
     alpha = roughness**2
     return (2 / alpha**2 / (4 * math.cos(math.pi / 4))).clamp(max=60.0)

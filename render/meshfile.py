@@ -8,8 +8,9 @@ import numpy as np
 
 from core.defect import Defect, chart_name
 from core.errors import RenderError
-from core.mesh import NORMAL, Mesh
+from core.mesh import CAPTURED, NORMAL, Mesh
 
+CARRIED = ("lay", "lay_tangent", *CAPTURED)
 OUTSIDE = -9.0
 """Texture coordinate of corners that are not in a chart: clamped sampling lands on the raster's neutral border."""
 
@@ -22,7 +23,7 @@ def write_mesh(path: Path, mesh: Mesh, defects: tuple[Defect, ...]) -> Path:
     arrays["normal"] = mesh.corner[NORMAL].astype(np.float32)
     arrays["defect_tag"] = mesh.face.get("defect_tag", np.zeros(len(mesh.faces), np.int32))
     arrays["bare"] = mesh.face.get("bare", np.zeros(len(mesh.faces), np.int32))
-    arrays |= {f"corner_{n}": mesh.corner[n].astype(np.float32) for n in ("lay", "lay_tangent") if n in mesh.corner}
+    arrays |= {f"corner_{n}": mesh.corner[n].astype(np.float32) for n in CARRIED if n in mesh.corner}
     for defect in defects:
         if defect.layers is not None:
             arrays[f"corner_{defect.chart}"] = _texture_coordinates(mesh, defect)

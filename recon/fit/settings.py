@@ -36,7 +36,7 @@ class Settings:
     stages: tuple[Stage, ...]
     hull_resolution: int = 128
     views_per_step: int = 4
-    stiffness: float = 19.0
+    stiffness: float = 30.0
     shadow_every: int = 40
     shadows: bool = True
     turning_light: bool = True
@@ -58,12 +58,18 @@ class Settings:
 PRESETS = {
     "draft": Settings(
         "draft",
-        (Stage(128, 0.06, 150, 4e-3), Stage(192, 0.035, 150, 2e-3)),
+        (Stage(96, 0.07, 250, 3e-2, 0.5, still=80), Stage(128, 0.045, 250, 2e-2, 0.3), Stage(192, 0.03, 150, 1e-2)),
         hull_resolution=96,
     ),
     "standard": Settings(
         "standard",
-        (Stage(128, 0.05, 300, 4e-3), Stage(256, 0.03, 500, 2e-3), Stage(256, 0.02, 700, 1e-3)),
+        (
+            Stage(96, 0.07, 500, 3e-2, 0.5, still=100),
+            Stage(96, 0.06, 500, 3e-2, 0.5),
+            Stage(128, 0.045, 500, 2e-2, 0.3),
+            Stage(192, 0.03, 400, 1.5e-2, 0.3),
+            Stage(256, 0.02, 300, 1e-2),
+        ),
     ),
 }
 

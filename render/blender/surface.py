@@ -23,7 +23,10 @@ def build(
     made.use_nodes = True
     tree = made.node_tree
     tree.nodes.clear()
-    finish = _bared(tree, finishes.build(tree, material, metres_per_pixel, seed), material)
+    finish = finishes.build(tree, material, metres_per_pixel, seed)
+    if material.get("captured"):
+        finish |= _captured(tree)
+    finish = _bared(tree, finish, material)
     sockets = decals.fold(tree, finish, textures)
     relief = {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"], **_marked(tree, sockets)}
     bump = nodes.node(tree, "ShaderNodeBump", relief).outputs[0]
@@ -65,6 +68,13 @@ def _marked(tree: bpy.types.NodeTree, sockets: dict) -> dict:
     if "slope_across" not in sockets:
         return {}
     return {"Normal": nodes.node(tree, "ShaderNodeVectorMath", {0: normal}, operation="NORMALIZE").outputs[0]}
+
+
+def _captured(tree: bpy.types.NodeTree) -> dict:
+    """What photographs of this very part showed, corner by corner."""
+    gloss = nodes.node(tree, "ShaderNodeSeparateXYZ", {0: nodes.attribute(tree, "captured_gloss").outputs["Vector"]})
+    colour = nodes.attribute(tree, "captured_albedo").outputs["Color"]
+    return {"albedo": colour, "roughness": gloss.outputs[0], "metallic": gloss.outputs[1]}
 
 
 def _bared(tree: bpy.types.NodeTree, sockets: dict, material: dict) -> dict:
