@@ -6,44 +6,39 @@ tried on parts that are known to the micrometre, and the renderer is not the sha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import trimesh
-from trimesh.exchange.ply import export_ply
 
 import parts
-from core.camera import Camera, Sensor
-from core.distributions import constant
+from core.camera import Camera, Sensor, as_matrix
+from core.defect import DefectedPart
 from core.errors import InputError
-from core.files import write_bytes, write_json
+from core.frame import Frame
+from core.job import Backdrop, RenderJob
 from core.material import Material
-from core.models import load as load_model
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
-from flawsmith.images import fraction_bytes, photo_bytes
-from flawsmith.resolve import library_names
-from flawsmith.versions import versions
+from flawsmith.images import ids_bytes, photo_bytes
+from flawsmith.simulate_masks import Occluders, share_of_part
+from flawsmith.simulate_room import Room, Seat, Stand, furnished, library_file, seated
+from flawsmith.simulate_truth import write_truth
+from flawsmith.simulate_write import Shot, write_capture
 from parts.lay import with_lay
 from render.client import Renderer
 from render.frames import read_frame
 from render.jobs import build_job
-from scenes import library
-from scenes.backdrops import BackdropSpec
-from scenes.cameras import CameraSpec
-from scenes.compose import Scene, compose
-from scenes.stations import Station
-from scenes.viewpoints import Turntable
+from scenes.resting import AXES
 
-MASK_GRID = 6
-"""Rays per pixel and axis of the masks."""
-SWEEP = 24
-FLIP = np.diag([1.0, -1.0, -1.0])
-"""The second session lies on what was its top: half a turn about the part's x."""
 ENOUGH_BOUNCES = 4
+METERED_PX, METERED_TURNS, METERED_SAMPLES = 64, 4, 8
+TRUTH_EVERY = 8
+"""Depth and normals are kept of the photographs that a fit is judged by."""
 
 Progress = Callable[[int, int], None]
 
@@ -52,7 +47,11 @@ Progress = Callable[[int, int], None]
 class CapturePlan:
     """views: photographs of each elevation and session, in equal steps of the table.
 
-    exposure_drift: relative rms of the gain from one photograph to the next. board and poses: see `docs/captures.md`.
+    station: of the library; environment: an equirectangular image (.hdr, .exr) as the only light instead.
+    up: the side of the part's frame that points up in the first session; the second lies on what was its top.
+    exposure_drift: relative rms of the gain from one photograph to the next. board: a printed board of markers under
+    the part, that turns with it. poses: "known" writes transforms.json; "angles" only the steps of the table.
+    registered: the poses of a second session are in the part's frame too, else in a frame of its own on its table.
     """
 
     material: str = "powder_coat_grey"
@@ -69,6 +68,11 @@ class CapturePlan:
     noise: bool = True
     tolerance_mm: float = 0.05
     unit: str | None = None
+    up: str = "+z"
+    environment: str | None = None
+    board: bool = False
+    poses: str = "known"
+    registered: bool = False
 
     def __post_init__(self) -> None:
         if self.views < 6:
@@ -79,6 +83,16 @@ class CapturePlan:
             raise InputError(f"{self.sessions} sessions", "1, or 2 with the part turned over", "change --sessions")
         if not 32 <= self.size_px <= 4096:
             raise InputError(f"size {self.size_px} px", "32 to 4096", "change --size")
+        if self.up not in AXES:
+            raise InputError(f"up {self.up!r}", f"one of {', '.join(AXES)}", "change --up")
+        if self.poses not in ("known", "angles"):
+            raise InputError(f"poses {self.poses!r}", "known or angles", "change --poses")
+        if not 0 <= self.exposure_drift <= 0.5:
+            raise InputError(f"exposure drift {self.exposure_drift}", "0 to 0.5", "change --exposure-drift")
+        if self.board and self.backdrop != "void":
+            raise InputError(
+                f"a board on the backdrop '{self.backdrop}'", "backdrop void", "leave out --board or --backdrop"
+            )
 
 
 def simulate_capture(
@@ -86,144 +100,111 @@ def simulate_capture(
 ) -> Path:
     """Render the capture into a new folder `out` and return it. InputError when `out` already holds something."""
     out = Path(out)
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty", "a new folder", "choose another --out or remove it")
     part = parts.load(part_path, unit=plan.unit, tolerance_mm=plan.tolerance_mm)
-    material = _library(Material, "materials", plan.material)
-    made = defect_part(part, (), material=material, seed=0, mesh=with_lay(part.mesh, material.lay))
-    total = plan.sessions * len(plan.elevations_deg) * plan.views
-    frames: list[dict[str, Any]] = []
-    sessions: list[dict[str, Any]] = []
-    rays = trimesh.Trimesh(part.mesh.vertices, part.mesh.faces, process=False).ray
-    with Renderer(device) as renderer:
-        for session in range(plan.sessions):
-            turned = FLIP if session else np.eye(3)
-            sessions.append(_session(session, turned, part.mesh.vertices))
-            gain: float | None = None
-            for ring, elevation in enumerate(plan.elevations_deg):
-                scene = _ring(plan, part.mesh.vertices, turned, elevation)
-                for view in range(plan.views):
-                    name = f"{session + 1}{chr(97 + ring)}_{view:03d}"
-                    pose = _turned(scene.world_from_part, 2 * np.pi * view / plan.views)
-                    folder = renderer.folder / name
-                    job = build_job(
-                        folder, made, material, name=name, seed=child_seed(plan.seed, "view", name),
-                        camera=scene.camera, lights=scene.lights, backdrop=scene.backdrop, world_from_part=pose,
-                        world_radiance=scene.world_radiance, samples=plan.samples, twin="none", coverage_grid=1,
-                        amodal=False, max_bounces=ENOUGH_BOUNCES,
-                    )  # fmt: skip
-                    sensor = scene.sensor if gain is None else _fixed(scene.sensor, gain, plan, name)
-                    if not plan.noise:
-                        sensor = sensor.model_copy(update={"read_noise_e": 0.0, "full_well_e": 1e9})
-                    rendered = renderer.render(job, folder)
-                    frame = read_frame(job, rendered, sensor, child(plan.seed, "noise", name))
-                    gain = frame.exposure if gain is None else gain
-                    mask = _mask(rays, scene.camera, pose)
-                    write_bytes(out / "images" / f"{name}.png", photo_bytes(frame.rgb))
-                    write_bytes(out / "masks" / f"{name}.png", fraction_bytes(mask))
-                    frames.append(_frame(name, session, scene.camera, pose, frame.exposure / gain))
-                    if progress:
-                        progress(len(frames), total)
-    _write_truth(out, part, material, plan, frames)
-    write_json(out / "transforms.json", _transforms(scene.camera, frames, sessions))
+    material = library_file(Material, "materials", plan.material)
+    with whole_folder(out) as folder, Renderer(device) as renderer:
+        studio = Studio(
+            plan, defect_part(part, (), material=material, seed=0, mesh=with_lay(part.mesh, material.lay)), material,
+            renderer,
+        )  # fmt: skip
+        seats = seated(plan, part.mesh.vertices)
+        room = furnished(plan, part.mesh.vertices, seats, renderer.folder)
+        shots: list[Shot] = []
+        for seat in seats:
+            gain = studio.metered(room, seat)
+            for stand in room.stands(seat):
+                shots.append(studio.photograph(room, stand, gain, folder, keep=len(shots) % TRUTH_EVERY == 7))
+                if progress:
+                    progress(len(shots), room.count)
+        write_capture(folder, plan, room, seats, shots)
+        write_truth(folder, part, material, plan, room, seats, shots)
     return out
 
 
-def _library(model: Any, folder: str, name: str) -> Any:
-    names = library_names(folder)
-    if name not in names:
-        raise InputError(f"{folder[:-1]} '{name}'", f"one of {', '.join(names)}", "correct the name")
-    return load_model(model, library.folder(folder) / f"{name}.yaml")
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A sibling of `out` that becomes it when all went well, and vanishes otherwise."""
+    made = out.with_name(f".{out.name}.{os.getpid()}.part")
+    made.mkdir(parents=True)
+    try:
+        yield made
+        if out.exists():
+            out.rmdir()
+        made.replace(out)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
-def _ring(plan: CapturePlan, vertices: np.ndarray, turned: np.ndarray, elevation: float) -> Scene:
-    """Lamps and a camera that take in the part however the table stands."""
-    station, camera = _library(Station, "stations", plan.station), _library(CameraSpec, "cameras", plan.camera)
-    backdrop = _library(BackdropSpec, "backdrops", plan.backdrop)
-    middle = (vertices.min(0) + vertices.max(0)) / 2
-    hull = trimesh.convex.convex_hull(vertices).vertices - middle
-    angles = 2 * np.pi * np.arange(SWEEP) / SWEEP
-    swept = np.concatenate([hull @ _about_z(a).T for a in angles]) + middle
-    viewpoint = Turntable(
-        kind="turntable", up="-z" if turned[2, 2] < 0 else "+z", elevation_deg=constant(elevation), steps=plan.views
-    )
-    return compose(
-        station, camera, viewpoint, backdrop, vertices=swept, image_size=(plan.size_px, plan.size_px),
-        rng=child(plan.seed, "scene"), index=0, count=plan.views,
-    )  # fmt: skip
+class Studio:
+    """A part in its finish before a renderer."""
+
+    def __init__(self, plan: CapturePlan, made: DefectedPart, material: Material, renderer: Renderer) -> None:
+        self.plan, self.made, self.material, self.renderer = plan, made, material, renderer
+        self.occluders = Occluders(made.clean)
+
+    def metered(self, room: Room, seat: Seat) -> float:
+        """One gain for a whole session: over a turn of the table no view is brighter than the station's meter likes."""
+        gains = []
+        for turn in range(METERED_TURNS):
+            stand = room.stand(seat, turn % len(room.rings), turn * room.views // METERED_TURNS)
+            small = replace(stand, camera=shrunk(stand.camera, METERED_PX))
+            gains.append(self._frame(room, small, f"meter_{turn}", METERED_SAMPLES, room.sensor).exposure)
+        return min(gains)
+
+    def photograph(self, room: Room, stand: Stand, gain: float, folder: Path, keep: bool) -> Shot:
+        """Render, develop and write one photograph with its mask; `keep` its depth and normals for the truth."""
+        gain *= drift(self.plan, stand.name)
+        sensor = room.sensor.model_copy(update={"exposure": "fixed", "gain_per_radiance": gain})
+        frame = self._frame(room, stand, stand.name, self.plan.samples, sensor if self.plan.noise else quiet(sensor))
+        mask = share_of_part(self.occluders, stand.camera, stand.world_from_part, stand.world_from_scenery)
+        (folder / "images").mkdir(exist_ok=True)
+        (folder / "masks").mkdir(exist_ok=True)
+        (folder / "images" / f"{stand.name}.png").write_bytes(photo_bytes(frame.rgb))
+        (folder / "masks" / f"{stand.name}.png").write_bytes(ids_bytes(np.rint(255 * mask)))
+        return Shot(stand, frame.exposure, frame.depth_m if keep else None, frame.normal if keep else None)
+
+    def _frame(self, room: Room, stand: Stand, name: str, samples: int, sensor: Sensor) -> Frame:
+        folder = self.renderer.folder / name
+        job = self._job(room, stand, folder, name, samples)
+        rendered = self.renderer.render(job, folder)
+        if "scenery" in rendered.files:
+            self.occluders.add_scenery(np.load(rendered.files["scenery"]), stand.world_from_scenery)
+        frame = read_frame(job, rendered, sensor, child(self.plan.seed, "noise", name))
+        shutil.rmtree(folder)
+        return frame
+
+    def _job(self, room: Room, stand: Stand, folder: Path, name: str, samples: int) -> RenderJob:
+        job = build_job(
+            folder, self.made, self.material, name=name, seed=child_seed(self.plan.seed, "view", name) % 2**31,
+            camera=stand.camera, lights=room.lights, world_from_part=stand.world_from_part,
+            backdrop=_standing(room, stand),
+            world_radiance=room.world_radiance, samples=samples, twin="none", coverage_grid=1, amodal=False,
+            max_bounces=ENOUGH_BOUNCES,
+        )  # fmt: skip
+        wanted = room.backdrop.kind != "void" and self.occluders.scenery is None
+        return job.model_copy(update={"export_scenery": wanted})
 
 
-def _about_z(angle: float) -> np.ndarray:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+def _standing(room: Room, stand: Stand) -> Backdrop:
+    pose = stand.world_from_scenery @ np.array(room.backdrop.world_from_backdrop)
+    return room.backdrop.model_copy(update={"world_from_backdrop": as_matrix(pose)})
 
 
-def _turned(world_from_part: np.ndarray, angle: float) -> np.ndarray:
-    """The table turned by an angle about the world's z axis, over which the part is centred."""
-    turn = np.eye(4)
-    turn[:3, :3] = _about_z(angle)
-    return turn @ world_from_part
+def drift(plan: CapturePlan, name: str) -> float:
+    """The gain of one photograph over the session's."""
+    return float(np.exp(plan.exposure_drift * child(plan.seed, "drift", name).standard_normal()))
 
 
-def _fixed(sensor: Sensor, gain: float, plan: CapturePlan, name: str) -> Sensor:
-    """The session's gain, with the plan's drift."""
-    drift = float(np.exp(plan.exposure_drift * child(plan.seed, "drift", name).standard_normal()))
-    return sensor.model_copy(update={"exposure": "fixed", "gain_per_radiance": gain * drift})
+def quiet(sensor: Sensor) -> Sensor:
+    """A sensor without noise."""
+    return sensor.model_copy(update={"read_noise_e": 0.0, "full_well_e": 1e12, "bits": 16})
 
 
-def _mask(rays: Any, camera: Camera, world_from_part: np.ndarray) -> np.ndarray:
-    """(h, w) share of each pixel that the part covers, by rays."""
-    x = (np.arange(camera.width * MASK_GRID) + 0.5) / MASK_GRID
-    y = (np.arange(camera.height * MASK_GRID) + 0.5) / MASK_GRID
-    origins, ways = camera.rays(np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2))
-    turn, shift = world_from_part[:3, :3], world_from_part[:3, 3]
-    hit = rays.intersects_any((origins - shift) @ turn, ways @ turn)
-    return hit.reshape(camera.height, MASK_GRID, camera.width, MASK_GRID).mean((1, 3)).astype(np.float32)
-
-
-def _frame(name: str, session: int, camera: Camera, pose: np.ndarray, gain: float) -> dict[str, Any]:
-    part_from_camera = np.linalg.inv(pose) @ camera.pose() @ np.diag([1.0, -1.0, -1.0, 1.0])
-    return {
-        "file_path": f"images/{name}.png",
-        "mask_path": f"masks/{name}.png",
-        "session": str(session + 1),
-        "transform_matrix": part_from_camera.round(12).tolist(),
-        "room_from_part": pose[:3, :3].round(12).tolist(),
-        "gain": gain,
-    }
-
-
-def _session(number: int, turned: np.ndarray, vertices: np.ndarray) -> dict[str, Any]:
-    middle = (vertices.min(0) + vertices.max(0)) / 2
-    return {"name": str(number + 1), "axis_point": middle.tolist(), "axis": (turned.T @ [0.0, 0.0, 1.0]).tolist()}
-
-
-def _transforms(camera: Camera, frames: list[dict[str, Any]], sessions: list[dict[str, Any]]) -> dict[str, Any]:
-    focal = camera.pixels_per_unit
-    return {
-        "w": camera.width,
-        "h": camera.height,
-        "fl_x": focal,
-        "fl_y": focal,
-        "cx": camera.width / 2,
-        "cy": camera.height / 2,
-        "flawsmith": {"metric": True, "scale_from": "simulated", "light": "room", "sessions": sessions},
-        "frames": [{k: v for k, v in f.items() if k != "gain"} for f in frames],
-    }
-
-
-def _write_truth(out: Path, part: Any, material: Material, plan: CapturePlan, frames: list[dict[str, Any]]) -> None:
-    """The mesh (metres, part frame), the plan, the finish and the gains that the photographs were taken with."""
-    mesh = trimesh.Trimesh(part.mesh.vertices, part.mesh.faces, process=False)
-    write_bytes(out / "truth" / "part.ply", export_ply(mesh))
-    write_json(
-        out / "truth" / "truth.json",
-        {
-            "part": part.name,
-            "sha256": part.sha256,
-            "material": material.model_dump(mode="json"),
-            "plan": {**plan.__dict__, "elevations_deg": list(plan.elevations_deg)},
-            "gains": {f["file_path"]: f["gain"] for f in frames},
-            "versions": versions().model_dump(mode="json"),
-        },
-    )
+def shrunk(camera: Camera, side: int) -> Camera:
+    """The same view in fewer pixels."""
+    share = side / max(camera.width, camera.height)
+    width, height = (max(round(n * share), 1) for n in (camera.width, camera.height))
+    focal = camera.pixels_per_unit * share
+    return camera.model_copy(update={"width": width, "height": height, "pixels_per_unit": focal})
