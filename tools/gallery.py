@@ -38,6 +38,7 @@ OTHERS = {
     "porosity": ("milled_aluminium", "die_cast", "sand_cast_iron"),
     "print_fault": ("powder_coat_grey", "gloss_paint_green", "milled_aluminium"),
     "rust": ("milled_steel", "sand_cast_iron", "ground_steel"),
+    "scuff": ("milled_steel", "gloss_paint_blue", "anodised_black"),
     "heat_tint": ("ground_steel", "turned_steel", "polished_steel"),
     "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black"),
     "paint_run": ("powder_coat_grey", "gloss_paint_blue", "gloss_paint_green"),
