@@ -31,7 +31,7 @@ def load(
     from recon.capture.check import check_poses, check_source
     from recon.capture.masks import cross_check, mended
 
-    source = check_source(read_source(Path(path)))
+    source = check_source(read_source(Path(path), session))
     capture = assemble(source, session=session, max_side=max_side, linear_from=linear_from, light=light)
     if not checked:
         return capture

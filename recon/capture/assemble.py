@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.files import sha256_file, sha256_json
-from recon.capture import colmap, llff, middlebury, nerf
+from recon.capture import colmap, folder, llff, middlebury, nerf
 from recon.capture.automatic import dino_mask, plate_mask, seeded
 from recon.capture.model import Capture, Session, View, hold_out
 from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
@@ -20,10 +20,13 @@ from recon.capture.source import Shot, Source
 FORMATS = (nerf, colmap, middlebury, llff)
 
 
-def read_source(path: Path) -> Source:
-    """The pose file at or in `path`, recognised by what is there."""
+def read_source(path: Path, session: str | None = None) -> Source:
+    """The pose file at or in `path`, recognised by what is there. A capture.yaml goes before any other."""
     if not path.exists():
         raise InputError(f"{path} does not exist", "a folder of photographs or a pose file", "check the path")
+    own = folder.recognise(path)
+    if own is not None:
+        return folder.read(own, session)
     for reader in FORMATS:
         found = reader.recognise(path)
         if found is not None:

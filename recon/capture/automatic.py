@@ -65,6 +65,12 @@ def seeded(views: Sequence[View]) -> list[np.ndarray]:
     return [resized(m, v.size) for m, v in zip(masks, views, strict=True)]
 
 
+def central(image: np.ndarray) -> np.ndarray:
+    """(h, w) float32: one photograph without a pose, by GrabCut from its middle."""
+    labels = _central((image.shape[0], image.shape[1]), np.array([image.shape[1], image.shape[0]]) / 2)
+    return _softened(largest(_closed(_cut(image, labels), 1)))
+
+
 def _central(size: tuple[int, int], middle: np.ndarray) -> np.ndarray:
     """Labels: the border is background, an ellipse round `middle` (x, y) px is likely part."""
     height, width = size

@@ -15,8 +15,15 @@ from recon.raster.warp_backend import WarpRasterizer
 FINE = 4
 
 
-def photograph(vertices: np.ndarray, faces: np.ndarray, view: View, background: np.ndarray | float = 0.0) -> View:
-    """The view with a picture of the mesh (shaded by its normals, on `background`) and its exact soft mask."""
+def photograph(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    view: View,
+    background: np.ndarray | float = 0.0,
+    paint: np.ndarray | None = None,
+) -> View:
+    """The view with a picture of the mesh (shaded by its normals, or with `paint` (m,) a face, on `background`) and
+    its exact soft mask."""
     height, width = view.size
     k = np.diag([FINE, FINE, 1.0]) @ view.intrinsics
     local = vertices @ view.camera_from_part[:3, :3].T + view.camera_from_part[:3, 3]
@@ -27,6 +34,8 @@ def photograph(vertices: np.ndarray, faces: np.ndarray, view: View, background: 
     normals = np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
     shade = 0.25 + 0.2 * (normals @ np.array([0.5, 0.4, 0.77]))[:, None] + 0.1 * normals
+    if paint is not None:
+        shade = np.repeat(paint[:, None], 3, 1)
     covered = (face >= 0).reshape(height, FINE, width, FINE)
     colour = np.where(face[..., None] >= 0, shade[np.maximum(face, 0)], 0.0).reshape(height, FINE, width, FINE, 3)
     mask = covered.mean((1, 3))
@@ -40,10 +49,9 @@ def turntable(
     size: tuple[int, int] = (96, 128),
     elevations_deg: tuple[float, ...] = (15.0, 45.0),
     background: np.ndarray | float = 0.0,
-    jitter: float = 0.0,
+    paint: np.ndarray | None = None,
 ) -> Capture:
-    """A part that turned by equal steps, one ring after another. jitter: cameras are moved by this share of the
-    distance, alternately."""
+    """A part that turned by equal steps, one ring after another."""
     low, high = vertices.min(0), vertices.max(0)
     centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
     focal = 2.1 * min(size)
@@ -54,10 +62,10 @@ def turntable(
         turn, rise = 2 * np.pi * step / -(-views // len(elevations_deg)), np.deg2rad(elevations_deg[ring])
         c, s = np.cos(turn), np.sin(turn)
         room = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
-        away = 5.2 * radius * (1 + jitter * (-1) ** number)
+        away = 5.2 * radius
         eye = centre + room.T @ (away * np.array([np.cos(rise), 0, np.sin(rise)]))
         pose = np.linalg.inv(look_at(eye, centre, np.array([0, 0, 1.0])))
         blank = View(f"{number:03d}", np.zeros((*size, 3)), np.zeros(size), k, pose, room)
-        found.append(photograph(vertices, faces, blank, background))
+        found.append(photograph(vertices, faces, blank, background, paint))
     session = Session("1", centre, np.array([0, 0, 1.0]))
     return Capture("turntable", hold_out(found), (session,), "room", True, "known")
