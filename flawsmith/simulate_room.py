@@ -113,11 +113,13 @@ class Room:
 
 
 def library_file(model: type[M], folder: str, name: str) -> M:
-    """One file of the shipped library. InputError when it has no such name."""
+    """A file of the shipped library by its name, or any other .yaml by its path. InputError when there is none."""
     names = library_names(folder)
-    if name not in names:
-        raise InputError(f"{folder[:-1]} '{name}'", f"one of {', '.join(names)}", "correct the name")
-    return load(model, library.folder(folder) / f"{name}.yaml")
+    if name in names:
+        return load(model, library.folder(folder) / f"{name}.yaml")
+    if not name.endswith((".yaml", ".yml")):
+        raise InputError(f"{folder[:-1]} '{name}'", f"one of {', '.join(names)}, or a .yaml file", "correct the name")
+    return load(model, Path(name))
 
 
 def turned(angle: float) -> np.ndarray:

@@ -60,3 +60,23 @@ def seen(
     if wp.dot(normals[vertex], direction) > least_cosine:
         if not wp.mesh_query_ray_anyhit(mesh, start, direction, distance):
             out[vertex] = wp.uint8(1)
+
+
+@wp.kernel(enable_backward=False)
+def nearest_face(mesh: wp.uint64, points: wp.array(dtype=wp.vec3f), face: wp.array(dtype=wp.int32)):
+    i = wp.tid()
+    query = wp.mesh_query_point_no_sign(mesh, points[i], 1.0e6)
+    face[i] = -1
+    if query.result:
+        face[i] = query.face
+
+
+@wp.kernel(enable_backward=False)
+def free(
+    mesh: wp.uint64, start: wp.array(dtype=wp.vec3f), end: wp.array(dtype=wp.vec3f), out: wp.array(dtype=wp.uint8)
+):
+    i = wp.tid()
+    way = end[i] - start[i]
+    length = wp.length(way)
+    if not wp.mesh_query_ray_anyhit(mesh, start[i], way / length, length):
+        out[i] = wp.uint8(1)
