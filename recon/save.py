@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def read(folder: Path) -> Saved:
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             names = ("vertices", "faces", "albedo", "roughness", "metallic", "confidence")
             saved = Saved(*(arrays[n] for n in names), facts=facts)
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{folder} cannot be read ({error})", "the files of flawsmith reconstruct", "reconstruct again"
         ) from error

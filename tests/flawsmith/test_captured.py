@@ -1,0 +1,118 @@
+"""A reconstruction as a recipe's part: what is saved comes back, metric, with its colours and what nobody saw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parts
+from core.errors import GeometryError, InputError, RecipeError
+from core.mesh import CAPTURED
+from flawsmith.captured import captured_part, is_capture, part_sha256, with_reconstruction
+from flawsmith.recipe import Recipe
+from flawsmith.shots import load_stock
+from recon.save import REPORT, read, save
+from recon.verdict import judge
+from tests.recon.known import RADIUS, fitted, masks, ring
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    capture = ring()
+    found = fitted(capture)
+    return save(tmp_path / "ball", capture, found, judge(capture, masks(), found, 0.99), {"by": "test"})
+
+
+def recipe(folder: Path, **changed) -> Recipe:
+    values = {
+        "part": {"path": "ball"}, "material": "as_captured", "blueprints": ["scratch_deep"], "station": "dome",
+        "camera": "area_5mp_25mm", "viewpoint": "look_at_defect", "images": 1, "size_px": 64, "samples": 2,
+    }  # fmt: skip
+    return Recipe.model_validate(values | changed).within(folder.parent)
+
+
+def test_what_is_saved_is_read_back(folder: Path) -> None:
+    found, saved = fitted(ring()), read(folder)
+    np.testing.assert_array_equal(saved.vertices, found.vertices)
+    np.testing.assert_allclose(saved.albedo, found.albedo, atol=1e-6)
+    assert saved.verdict.outcome == "accepted"
+    assert {p.name for p in folder.iterdir()} == {
+        "part.glb", "part.ply", "part.npz", "environment.exr", "reconstruction.json",
+    }  # fmt: skip
+
+
+def test_the_glb_stands_as_the_part_does(folder: Path) -> None:
+    part, glb = parts.load(folder / "part.ply", unit="m"), parts.load(folder / "part.glb")
+    np.testing.assert_allclose(glb.mesh.bounds, part.mesh.bounds, atol=1e-7)
+    assert glb.size_m == pytest.approx(2 * RADIUS, rel=0.01)
+
+
+def test_a_captured_part_has_its_colours_where_they_were(folder: Path) -> None:
+    part = captured_part(folder)
+    right = part.mesh.triangles[:, :, 0].min(1) > 1e-4
+    red = np.broadcast_to([0.5, 0.1, 0.1], (int(right.sum()), 3, 3))
+    np.testing.assert_allclose(part.mesh.corner[CAPTURED[0]][right], red, atol=1e-5)
+    assert part.mesh.corner[CAPTURED[1]][:, :, 0] == pytest.approx(0.4)
+    low = part.mesh.triangles[:, :, 2].max(1)
+    assert low[part.regions["unseen"].mask].max() < -0.8 * RADIUS
+    assert not (part.regions["unseen"].mask & part.regions["seen"].mask).any()
+
+
+def test_defects_stay_off_what_nobody_saw(folder: Path) -> None:
+    stock = load_stock(with_reconstruction(recipe(folder), folder / "out"))
+    assert stock.allowed is not None
+    np.testing.assert_array_equal(stock.allowed, stock.part.regions["seen"].mask)
+    asked = load_stock(
+        with_reconstruction(recipe(folder, part={"path": "ball", "regions": ["unseen"]}), folder / "out")
+    )
+    assert asked.allowed is not None
+    np.testing.assert_array_equal(asked.allowed, asked.part.regions["unseen"].mask)
+
+
+def test_the_hash_is_of_the_part_not_of_the_time_it_took(folder: Path) -> None:
+    before = part_sha256(folder / REPORT)
+    facts = json.loads((folder / REPORT).read_text())
+    facts["fit"]["seconds"] = 12345.0
+    (folder / REPORT).write_text(json.dumps(facts))
+    assert part_sha256(folder / REPORT) == before
+
+
+def test_as_captured_needs_a_captured_part(folder: Path) -> None:
+    stl = folder.parent / "block.stl"
+    import trimesh
+
+    trimesh.creation.box((20, 20, 20)).export(stl)
+    with pytest.raises(RecipeError, match="reconstructed from photographs"):
+        load_stock(recipe(folder, part={"path": "block.stl", "unit": "mm"}))
+
+
+def test_a_capture_without_scale_needs_a_unit(folder: Path) -> None:
+    facts = json.loads((folder / REPORT).read_text())
+    facts["capture"]["metric"] = False
+    (folder / REPORT).write_text(json.dumps(facts))
+    with pytest.raises(GeometryError, match="no scale"):
+        captured_part(folder)
+
+
+@pytest.mark.parametrize("harm", ["cut", "missing", "stranger"])
+def test_a_damaged_folder_is_refused_in_a_sentence(folder: Path, harm: str) -> None:
+    arrays = folder / "part.npz"
+    if harm == "missing":
+        arrays.unlink()
+    elif harm == "cut":
+        arrays.write_bytes(arrays.read_bytes()[:200])
+    else:
+        np.savez(arrays, vertices=np.zeros((3, 3)), faces=np.array([[0, 1, 9]]))
+    with pytest.raises(InputError):
+        read(folder)
+
+
+def test_folders_and_files_are_told_apart(folder: Path) -> None:
+    assert not is_capture(folder)
+    assert not is_capture(folder / REPORT)
+    assert is_capture(folder.parent)
+    assert is_capture(folder.parent / "transforms.json")
+    assert not is_capture(folder / "part.ply")
