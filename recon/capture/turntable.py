@@ -18,6 +18,8 @@ from recon.capture.poses import rigid
 
 ELEVATIONS_DEG = (3.0, 12.0, 22.0, 33.0, 45.0, 60.0)
 WORST_PX = 3.0
+TRUST_PX_PER_RADIAN = 3.0 / np.deg2rad(0.5)
+"""A told angle that is off by half a degree weighs as much as 3 px: neighbours alone let the angles drift."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +148,9 @@ def _refined(
     tracks: Tracks, camera: np.ndarray, k: np.ndarray, angles: np.ndarray, free_focal: bool, free_angles: bool
 ) -> Ring:
     points = triangulated(tracks, poses_of(camera, angles), k)
+    told = angles
     for _ in range(3):  # each round leaves out what the last one did not explain
-        camera, k, angles, points = _adjusted(tracks, camera, k, angles, points, free_focal, free_angles)
+        camera, k, angles, points = _adjusted(tracks, camera, k, (angles, told), points, free_focal, free_angles)
         off = np.linalg.norm(residuals(tracks, poses_of(camera, angles), points, k), axis=1)
         good = off < max(3.0, 3 * float(np.median(off)))
         kept, total = _subset(tracks, good), len(tracks.point)
@@ -176,12 +179,14 @@ def _adjusted(
     tracks: Tracks,
     camera: np.ndarray,
     k: np.ndarray,
-    angles: np.ndarray,
+    turns: tuple[np.ndarray, np.ndarray],
     points: np.ndarray,
     free_focal: bool,
     free_angles: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Bundle adjustment of camera, focal length, angles and points, robust (soft L1 beyond a pixel)."""
+    """Bundle adjustment of camera, focal length, angles and points, robust (soft L1 beyond a pixel). turns: the angles
+    so far and the told ones."""
+    angles, told = turns
     n_angles = len(angles) - 1 if free_angles else 0
     head = 3 + int(free_focal) + n_angles
 
@@ -196,7 +201,8 @@ def _adjusted(
 
     def cost(x: np.ndarray) -> np.ndarray:
         one, kk, turned, where = unpack(x)
-        return residuals(tracks, poses_of(one, turned), where, kk).ravel()
+        off = residuals(tracks, poses_of(one, turned), where, kk).ravel()
+        return np.r_[off, (turned - told)[1:] * TRUST_PX_PER_RADIAN] if free_angles else off
 
     start = np.concatenate([camera, [0.0] * (head - 3), points.ravel()])
     fit = least_squares(
@@ -226,8 +232,10 @@ def _sparsity(tracks: Tracks, head: int, n_angles: int) -> coo_matrix:
         for axis3 in range(3):
             rows.append(row)
             columns.append(head + 3 * tracks.point + axis3)
+    rows.append(2 * n + np.arange(n_angles))
+    columns.append(head - n_angles + np.arange(n_angles))
     r, c = np.concatenate(rows), np.concatenate(columns)
-    return coo_matrix((np.ones(len(r)), (r, c)), shape=(2 * n, head + 3 * tracks.points))
+    return coo_matrix((np.ones(len(r)), (r, c)), shape=(2 * n + n_angles, head + 3 * tracks.points))
 
 
 def equal_steps(count: int, step: float | None) -> np.ndarray:

@@ -236,12 +236,12 @@ def test_16_bit_and_linear_files(truth: Capture, tmp_path: Path) -> None:
         ("nerf_chair", 50, 0.97),
         ("middlebury_dinoSparseRing", 16, 0.95),
         ("flowerpot", 43, 0.95),
-        ("moldGoldCape", 54, 0.93),
+        ("moldGoldCape", 60, 0.93),
     ],
 )
 def test_real_captures(real_data: Path, name: str, views: int, least: float) -> None:
-    capture = load(real_data / "captures" / name, max_side=256)
-    assert len(capture.views) >= views - 8
+    capture = load(real_data / "captures" / name, max_side=256, checked=name != "moldGoldCape")
+    assert len(capture.views) == views
     assert capture.held_out
     hull = visual_hull(capture, 96)
     agreement = hull_agreement(capture, hull)

@@ -62,13 +62,13 @@ def test_board_gives_a_metric_capture(tmp_path: Path) -> None:
     vertices, faces = np.array(part.vertices) + middle - (0, 0, 0.01), np.array(part.faces)
     for i, pose in enumerate(cameras(8, (30.0,), middle, 0.35)):
         blank = View(f"{i}", np.zeros((*SIZE, 3)), np.zeros(SIZE), K, pose, np.eye(3))
-        view = photograph(vertices, faces, blank)
+        view = photograph(vertices, faces, blank, fine=1)
         board = draw(CHARUCO, pose, hide=False)
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.where(view.mask > 0.5, 120, board).astype(np.uint8))
         (tmp_path / "masks").mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / "masks" / f"{i}.png"), np.round(255 * view.mask).astype(np.uint8))
     save_yaml(tmp_path, camera={"focal_px": 1100, "principal_px": [403, 297]}, board=CHARUCO.model_dump(mode="json"))
-    found = load(tmp_path)
+    found = load(tmp_path, max_side=400)
     assert found.metric and found.scale_from == "marker board, 12 mm squares"
     hull = visual_hull(found, 64)
     low, high = hull[0].min(0), hull[0].max(0)

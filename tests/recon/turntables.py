@@ -21,23 +21,24 @@ def photograph(
     view: View,
     background: np.ndarray | float = 0.0,
     paint: np.ndarray | None = None,
+    fine: int = FINE,
 ) -> View:
     """The view with a picture of the mesh (shaded by its normals, or with `paint` (m,) a face, on `background`) and
-    its exact soft mask."""
+    its exact soft mask, of `fine`^2 samples a pixel."""
     height, width = view.size
-    k = np.diag([FINE, FINE, 1.0]) @ view.intrinsics
+    k = np.diag([fine, fine, 1.0]) @ view.intrinsics
     local = vertices @ view.camera_from_part[:3, :3].T + view.camera_from_part[:3, 3]
     topology = Topology.of(faces.astype(np.int32), len(vertices))
     positions = torch.as_tensor((local @ k.T).astype(np.float32))
-    face = WarpRasterizer().rasterize(positions, topology, (height * FINE, width * FINE)).face.numpy()
+    face = WarpRasterizer().rasterize(positions, topology, (height * fine, width * fine)).face.numpy()
     t = vertices[faces]
     normals = np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
     shade = 0.25 + 0.2 * (normals @ np.array([0.5, 0.4, 0.77]))[:, None] + 0.1 * normals
     if paint is not None:
         shade = np.repeat(paint[:, None], 3, 1)
-    covered = (face >= 0).reshape(height, FINE, width, FINE)
-    colour = np.where(face[..., None] >= 0, shade[np.maximum(face, 0)], 0.0).reshape(height, FINE, width, FINE, 3)
+    covered = (face >= 0).reshape(height, fine, width, fine)
+    colour = np.where(face[..., None] >= 0, shade[np.maximum(face, 0)], 0.0).reshape(height, fine, width, fine, 3)
     mask = covered.mean((1, 3))
     return replace(view, image=colour.mean((1, 3)) + (1 - mask)[..., None] * background, mask=mask)
 
