@@ -1,6 +1,6 @@
 """Micro-structure without direction as periodic pictures, layers of about one scale in one tile. Numpy, no Blender.
 
-A noise that a shader works out costs about ten times a look-up, and a bump asks for it three times. So grain, pits,
+A noise that a shader works out costs far more than a look-up, and a bump asks for it three times. So grain, pits,
 spangle and mottle are drawn once a job, as random fields with the spectrum that `finishes_fold` books: six texels to
 the shortest wave, hundreds of waves across a tile. Heights are made for bicubic B-spline look-ups: prefiltered, so that
 the spline goes through them (Unser, Splines, IEEE SPM 1999), with continuous slopes.
