@@ -9,22 +9,26 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from core.errors import GeometryError
+from parts.bodies import separated
 from parts.orient import oriented
 from parts.raw import Raw, keep_faces
 from parts.slivers import without_slivers
 from parts.topology import components, edges_of
 
-WELD = (1e-6, 1e-5)
-"""Welding distances tried one after the other on open edges, as parts of the bounding box diagonal."""
+WELD = (1e-9, 1e-6, 1e-5)
+"""Welding distances tried one after the other on open edges, as parts of the bounding box diagonal; the first is
+rounding."""
 
 
 @dataclass(frozen=True)
 class Repairs:
-    """What was changed (first five) and what could not be (the rest)."""
+    """What was changed (first seven) and what could not be (the rest)."""
 
     vertices_welded: int
     degenerate_faces_dropped: int
     repeated_faces_dropped: int
+    opposed_faces_dropped: int
+    bodies_separated: int
     faces_flipped: int
     weld_distance_mm: float
     open_edges: int
@@ -47,11 +51,14 @@ def repaired(raw: Raw, name: str) -> tuple[Raw, Repairs]:
         raise GeometryError(f"{name} has no extent", "triangles with an area", "check the export")
     raw, degenerate = without_slivers(raw, diagonal)
     for part in WELD:
-        closer = _welded_borders(raw, part * diagonal)
+        closer = _welded_borders(raw, part * diagonal, every=part == WELD[0])
         if closer is not None:
             raw, more = without_slivers(closer, diagonal)
             distance, degenerate = part * diagonal, degenerate + more
+    raw, apart = separated(raw)
     raw, repeated = _without_repeats(raw)
+    raw, bodies = separated(raw) if repeated else (raw, 0)
+    raw, opposed = _without_opposed(raw, name)
     if not len(raw.faces):
         raise GeometryError(f"{name} has only degenerate faces", "triangles with an area", "check the export")
     raw, flipped = oriented(raw)
@@ -62,6 +69,8 @@ def repaired(raw: Raw, name: str) -> tuple[Raw, Repairs]:
         vertices_welded=before - len(raw.vertices),
         degenerate_faces_dropped=degenerate,
         repeated_faces_dropped=repeated,
+        opposed_faces_dropped=opposed,
+        bodies_separated=apart + bodies,
         faces_flipped=flipped,
         weld_distance_mm=round(distance * 1e3, 9),
         open_edges=len(edges.open),
@@ -117,13 +126,17 @@ def _welded_exactly(raw: Raw) -> Raw:
     return replace(raw, vertices=p[new], faces=faces.reshape(-1, 3))
 
 
-def _welded_borders(raw: Raw, distance: float) -> Raw | None:
-    """Border vertices of one solid closer than `distance` made one; None when that closes nothing."""
+def _welded_borders(raw: Raw, distance: float, every: bool) -> Raw | None:
+    """Border vertices (all, if `every`) of one solid closer than `distance` made one; None when that closes nothing.
+
+    Bodies that touch along an edge give it an even number of faces, which `separated` takes apart; odd is a tear.
+    """
     edges = edges_of(raw.faces)
     if not len(edges.open):
         return None
-    border, owner = np.unique(edges.open.ravel(), return_index=True)
-    solid = np.repeat(raw.solid[edges.open_faces], 2)[owner]
+    corners, faces = (raw.faces, slice(None)) if every else (edges.open, edges.open_faces)
+    border, owner = np.unique(corners.ravel(), return_index=True)
+    solid = np.repeat(raw.solid[faces], corners.shape[1])[owner]
     pairs = KDTree(raw.vertices[border]).query_pairs(distance, output_type="ndarray")
     pairs = pairs[solid[pairs[:, 0]] == solid[pairs[:, 1]]]
     if not len(pairs):
@@ -134,8 +147,8 @@ def _welded_borders(raw: Raw, distance: float) -> Raw | None:
     target[border] = representative[label]
     welded = replace(raw, faces=target[raw.faces])
     after = edges_of(welded.faces)
-    better = len(after.open) < len(edges.open) and len(after.crowded) <= len(edges.crowded)
-    return welded if better else None
+    torn = [int((e.crowded_uses % 2).sum()) for e in (edges, after)]
+    return welded if len(after.open) < len(edges.open) and torn[1] <= torn[0] else None
 
 
 def _without_repeats(raw: Raw) -> tuple[Raw, int]:
@@ -145,3 +158,20 @@ def _without_repeats(raw: Raw) -> tuple[Raw, int]:
     order = np.lexsort((ring[:, 2], ring[:, 1], ring[:, 0]))
     same = np.r_[False, (np.diff(ring[order], axis=0) == 0).all(1)]
     return (keep_faces(raw, np.sort(order[~same])), int(same.sum())) if same.any() else (raw, 0)
+
+
+def _without_opposed(raw: Raw, name: str) -> tuple[Raw, int]:
+    """Drop faces that name the same three vertices as an earlier one in the opposite sense: sheets without thickness,
+    of which the renderer would drop one side on its own. GeometryError when there is nothing else.
+    """
+    key = np.sort(raw.faces, axis=1)
+    order = np.lexsort((key[:, 2], key[:, 1], key[:, 0]))
+    same = np.r_[False, (np.diff(key[order], axis=0) == 0).all(1)]
+    dropped = int(same.sum())
+    if 2 * dropped == len(raw.faces):
+        raise GeometryError(
+            f"all {len(raw.faces)} triangles of {name} lie back to back and enclose zero volume",
+            "a body with thickness",
+            "export a solid, not a sheet",
+        )
+    return (keep_faces(raw, np.sort(order[~same])), dropped) if dropped else (raw, 0)

@@ -66,6 +66,10 @@ def _warnings(size_mm: np.ndarray, raw: Raw, scale: Scale, repairs: Repairs) -> 
     found = [*scale.notes, *raw.notes]
     if not UNUSUAL_MM[0] <= size_mm.max() <= UNUSUAL_MM[1]:
         found.append(f"the part is {size_mm.max():.4g} mm long: check the unit ({scale.unit}, by {scale.source})")
+    if repairs.bodies_separated:
+        found.append(f"touching bodies were taken apart: {repairs.bodies_separated} closed bodies, each its own solid")
+    if repairs.opposed_faces_dropped:
+        found.append(f"{repairs.opposed_faces_dropped} triangles lay back to back with others: one side was kept")
     if repairs.open_edges:
         found.append(f"{repairs.open_edges} open edges: no volume, and cuts into the body may fail")
     if repairs.non_manifold_edges:

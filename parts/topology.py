@@ -14,7 +14,7 @@ class Edges:
     """pairs: (p, 2) faces that share a two-sided edge; ends: (p, 2) its vertices; corners: (p, 2, 2) the corner of each
     face (first axis: which face) at each end. agree: (p,) both faces run the edge in opposite senses, as they should.
     open: (o, 2) vertices of one-sided edges, open_faces: (o,). crowded: (c, 2) vertices of edges with over two faces,
-    crowded_faces: (k,) the faces at them.
+    crowded_uses: (c,) how many, crowded_faces: (k,) the faces at them.
     """
 
     pairs: np.ndarray
@@ -24,6 +24,7 @@ class Edges:
     open: np.ndarray
     open_faces: np.ndarray
     crowded: np.ndarray
+    crowded_uses: np.ndarray
     crowded_faces: np.ndarray
 
 
@@ -50,6 +51,7 @@ def edges_of(faces: np.ndarray) -> Edges:
         open=halves[single],
         open_faces=single // 3,
         crowded=halves[order[starts[counts > 2]]],
+        crowded_uses=counts[counts > 2],
         crowded_faces=np.unique(order[crowded] // 3),
     )
 

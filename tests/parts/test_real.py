@@ -61,7 +61,6 @@ def test_sizes(real_data: Path, name: str) -> None:
         name
         not in {
             "cad/cascadio/microstrip.igs",
-            "cad/o3dv/as1_pe_203.igs",
             "cad/nasty/soup.stl",
             "cad/nasty/Spider_ascii.stl",
         }
@@ -120,3 +119,16 @@ def test_iges_trap_is_told_and_can_be_put_right(real_data: Path) -> None:
     unit = float(hint.rpartition("unit=")[2])
     right = parts.load(real_data / "cad/o3dv/as1_pe_203.igs", unit=unit)
     np.testing.assert_allclose(right.size_m * 1e3, [200, 87, 150], rtol=1e-5)
+
+
+def test_a_bag_of_faces_falls_into_the_bodies_of_the_same_assembly_in_step(real_data: Path) -> None:
+    """Both files hold the as1 assembly: 8 nuts, 6 bolts, 2 brackets, a rod and a plate, in touch with each other."""
+    unit = 1e-3 / 25.4
+    bag = parts.load(real_data / "cad/o3dv/as1_pe_203.igs", unit=unit)
+    assert bag.report["repairs"]["bodies_separated"] == len(bag.solid_names) == 18
+    assert bag.report["repairs"]["closed"] and bag.report["repairs"]["components"] == 18
+    assert len(np.unique(np.sort(bag.mesh.faces, axis=1), axis=0)) == len(bag.mesh.faces)
+    volumes = np.array([bag.mesh.subset(bag.mesh.face["solid"] == k).volume for k in range(18)]) * 1e6
+    assert (volumes > 0).all()
+    rounded = np.unique(np.round(volumes, 1), return_counts=True)[1]
+    assert sorted(rounded.tolist()) == [1, 1, 2, 6, 8]

@@ -135,3 +135,59 @@ def test_mesh_invariants_on_the_examples(housing, shaft) -> None:
         assert mesh.areas.min() > 0
         np.testing.assert_allclose(np.linalg.norm(mesh.corner["normal"], axis=2), 1, atol=1e-6)
         assert ((mesh.corner["normal"] * mesh.face_normals[:, None]).sum(2) > 0.2).all()
+
+
+def _touching(gap: float = 0.0) -> np.ndarray:
+    """Three boxes in a row on the x axis: the first two share a whole side, the second and third only an edge."""
+    size = (0.01, 0.01, 0.01)
+    corners = [(0, 0, 0), (0.01 + gap, 0, 0), (0.02 + gap, 0.01, 0)]
+    return np.concatenate([files.box_triangles(size, c) for c in corners])
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_touching_bodies_are_taken_apart(tmp_path: Path, flipped: bool) -> None:
+    triangles = _touching()
+    if flipped:
+        triangles[12:24] = triangles[12:24, ::-1]
+    part = parts.load(saved(tmp_path, triangles), unit="mm")
+    repairs = part.report["repairs"]
+    assert repairs["bodies_separated"] == 3 and repairs["closed"] and repairs["opposed_faces_dropped"] == 0
+    assert len(part.solid_names) == len(set(part.solid_names)) == 3
+    assert part.mesh.volume == pytest.approx(3e-6, rel=1e-6)
+    for k in range(3):
+        body = part.mesh.subset(part.mesh.face["solid"] == k)
+        assert len(body.faces) == 12 and body.volume == pytest.approx(1e-6, rel=1e-6)
+    assert any("3 closed bodies" in w for w in part.report["warnings"])
+
+
+def test_a_cavity_stays_with_its_body_when_bodies_are_taken_apart(tmp_path: Path) -> None:
+    inner = files.box_triangles((0.004, 0.004, 0.004), (0.003, 0.003, 0.003))[:, ::-1]
+    triangles = _touching()
+    part = parts.load(saved(tmp_path, np.concatenate([triangles[:12], inner, triangles[12:]])), unit="mm")
+    assert part.report["repairs"]["bodies_separated"] == 3
+    assert part.mesh.volume == pytest.approx(3e-6 - 0.004**3, rel=1e-6)
+
+
+def test_a_body_written_twice_counts_once(tmp_path: Path) -> None:
+    triangles = _touching()
+    part = parts.load(saved(tmp_path, np.concatenate([triangles, triangles[12:24]])), unit="mm")
+    repairs = part.report["repairs"]
+    assert repairs["bodies_separated"] == 3 and repairs["repeated_faces_dropped"] == 12 and repairs["closed"]
+    assert part.mesh.volume == pytest.approx(3e-6, rel=1e-6)
+
+
+def test_faces_out_of_order_stay_one_solid_and_lie_back_to_back_once(tmp_path: Path) -> None:
+    """Without the order of the file the bodies cannot be told apart; the shared side keeps one face of each pair."""
+    triangles = _touching()[[*range(0, 36, 2), *range(1, 36, 2)]]
+    part = parts.load(saved(tmp_path, triangles), unit="mm")
+    repairs = part.report["repairs"]
+    assert repairs["bodies_separated"] == 0 and not repairs["closed"]
+    assert repairs["opposed_faces_dropped"] == 2
+    assert len(np.unique(np.sort(part.mesh.faces, axis=1), axis=0)) == len(part.mesh.faces) == 34
+    assert any("back to back" in w for w in part.report["warnings"])
+
+
+def test_a_sheet_folded_onto_itself_is_refused_with_a_count(tmp_path: Path) -> None:
+    tent = _touching()[:5]
+    with pytest.raises(GeometryError, match=r"all 10 triangles .* back to back"):
+        parts.load(saved(tmp_path, np.concatenate([tent, tent[:, ::-1]])), unit="mm")
