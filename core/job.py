@@ -8,6 +8,7 @@ from typing import Literal
 from core.camera import Camera, Matrix
 from core.material import RGB, Material
 from core.models import FileModel
+from core.texture import Wrap
 
 Window = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels, half open, y down."""
@@ -45,10 +46,11 @@ class Backdrop(FileModel):
     """What the part lies on. Its frame: origin under the part, z up, the support plane at z = 0.
 
     kind "void" draws nothing. size_m: extent that must be covered about the origin. values: metres and radians as
-    their names say, for render.blender.backdrops. posts: locating pins (x, y, radius, height), metres.
+    their names say, for render.blender.backdrops. posts: locating pins (x, y, radius, height), metres. image: of a
+    printed "board", a grey picture that covers it, white as albedo, black as `ink`.
     """
 
-    kind: Literal["void", "paper", "tray", "conveyor", "fixture"]
+    kind: Literal["void", "paper", "tray", "conveyor", "fixture", "board"]
     world_from_backdrop: Matrix
     size_m: float = 1.0
     albedo: RGB = (0.5, 0.5, 0.5)
@@ -56,6 +58,7 @@ class Backdrop(FileModel):
     seed: int = 0
     values: Mapping[str, float] = {}
     posts: tuple[tuple[float, float, float, float], ...] = ()
+    image: str | None = None
 
 
 class Decal(FileModel):
@@ -66,6 +69,17 @@ class Decal(FileModel):
     textures: str | None
 
 
+class TextureMaps(FileModel):
+    """Image files (PNG) of one `core.texture.PbrMaps`: albedo in sRGB; gloss with roughness in green and metallic in
+    blue, and normal, as plain numbers."""
+
+    albedo: str | None = None
+    gloss: str | None = None
+    normal: str | None = None
+    normal_scale: float = 1.0
+    wrap: Wrap = "repeat"
+
+
 class RenderJob(FileModel):
     """One frame and all of its labels.
 
@@ -73,6 +87,7 @@ class RenderJob(FileModel):
     windows: per defect id, the pixels in which its label can lie (projected zone, padded). twin_windows: where the
     clean twin is pasted, already merged and disjoint; each is rendered `twin_margin` px wider.
     seed: of Cycles, the same for image and twin. coverage_grid: sub-pixel centres per axis for coverage.
+    maps: of a captured material, by the mesh's face attribute "texture".
     export_scenery: also write every other occluder's triangles (n, 3, 3), world frame, as scenery.npy.
     """
 
@@ -86,6 +101,7 @@ class RenderJob(FileModel):
     world_from_part: Matrix
     material: Material
     lay_seed: int = 0
+    maps: tuple[TextureMaps, ...] = ()
     decals: tuple[Decal, ...] = ()
     defect_ids: tuple[int, ...] = ()
     lights: tuple[Light, ...]

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.mesh import Mesh
+from core.texture import PbrMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class Part:
     """mesh: welded, oriented, metres, part frame as in the file. sha256: of the source file(s) and import options.
 
     solid_names / colours: indexed by mesh.face["solid"] / mesh.face["colour"] (colours are linear RGB; -1 = none).
-    regions: by name. report: what part.json holds (sizes in mm, face count, repairs), JSON-serialisable.
+    maps: images of the part's own finish, by mesh.face["texture"]. regions: by name.
+    report: what part.json holds (sizes in mm, face count, repairs), JSON-serialisable.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Part:
     colours: tuple[tuple[float, float, float], ...] = ()
     regions: Mapping[str, Region] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
+    maps: tuple[PbrMaps, ...] = ()
 
     @cached_property
     def size_m(self) -> np.ndarray:

@@ -156,6 +156,7 @@ def job_of(stock: Stock, shot: Shot, folder: Path) -> RenderJob:
         lights=scene.lights, backdrop=scene.backdrop, world_from_part=scene.world_from_part,
         world_radiance=scene.world_radiance, samples=recipe.samples, denoise=recipe.denoise, twin=recipe.twin,
         coverage_grid=4 if "coverage" in recipe.recorded_outputs else 1, amodal="amodal" in recipe.recorded_outputs,
+        maps_folder=folder.parent / "maps",
     )  # fmt: skip
 
 

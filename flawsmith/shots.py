@@ -72,12 +72,20 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
 
 
 def _refuse_uncaptured(part: Part, resolved: Resolved) -> None:
-    """RecipeError for a finish that only a reconstructed part has."""
+    """RecipeError for the part's own finish on a part that has none, or of whose images one cannot be read."""
     for material in resolved.materials:
-        if material.captured and CAPTURED[0] not in part.mesh.corner:
+        if not material.captured:
+            continue
+        if CAPTURED[0] not in part.mesh.corner:
             raise RecipeError(
-                f"material '{material.name}' on {part.source}", "a part reconstructed from photographs",
+                f"material '{material.name}' on {part.source}, which has no materials of its own",
+                "a part reconstructed from photographs, or a glTF or OBJ file with materials",
                 "choose another finish of `flawsmith list materials`",
+            )
+        if faults := part.report.get("map_faults"):
+            raise RecipeError(
+                f"material '{material.name}' on {part.source}: {faults[0]}", "every image of the part's materials",
+                "put it right, or choose another finish of `flawsmith list materials`",
             )  # fmt: skip
 
 

@@ -17,7 +17,13 @@ from core.errors import InputError
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-SUPPORTED = {"KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual", "KHR_texture_basisu"}
+SUPPORTED = {
+    "KHR_mesh_quantization",
+    "KHR_texture_transform",
+    "KHR_lights_punctual",
+    "KHR_texture_basisu",
+    "EXT_texture_webp",
+}
 
 
 @dataclass
@@ -57,7 +63,7 @@ class Container:
                     raise self.broken(f"buffer {index} has no data")
                 data = self.chunk
             elif uri.startswith("data:"):
-                data = self._inline(uri)
+                data = self.inline(uri)
             else:
                 data = self._beside(uri)
             if len(data) < length:
@@ -65,7 +71,17 @@ class Container:
             self._buffers[index] = data
         return self._buffers[index]
 
-    def _inline(self, uri: str) -> bytes:
+    def view(self, index: Any) -> bytes:
+        """The bytes of one bufferView, as images are stored."""
+        entry = self.item("bufferViews", index)
+        start, length = entry.get("byteOffset", 0), entry.get("byteLength", 0)
+        data = self.buffer(entry.get("buffer", -1))
+        if not 0 <= start <= start + length <= len(data):
+            raise self.broken(f"bufferViews[{index}] reaches beyond its buffer")
+        return data[start : start + length]
+
+    def inline(self, uri: str) -> bytes:
+        """The bytes of a data URI."""
         head, _, body = uri.partition(",")
         if not head.endswith(";base64"):
             raise self.broken("a data URI is not base64")

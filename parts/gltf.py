@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from core.errors import GeometryError, InputError
 from parts.container import Container, open_gltf
+from parts.gltf_looks import Painter
 from parts.limits import refuse_many_faces
 from parts.raw import Raw, distinct
 from parts.units import Scale, Unit, metres_of
@@ -24,14 +25,17 @@ Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0
 
 @dataclass
 class _Gathered:
-    """Arrays of the instances met so far, in the order of the node tree."""
+    """Arrays of the instances met so far, in the order of the node tree. painter: None when no looks are asked for."""
 
+    painter: Painter | None
     vertices: list[np.ndarray] = field(default_factory=list)
     faces: list[np.ndarray] = field(default_factory=list)
     normals: list[np.ndarray] = field(default_factory=list)
     solid: list[np.ndarray] = field(default_factory=list)
     cad_face: list[np.ndarray] = field(default_factory=list)
     material: list[np.ndarray] = field(default_factory=list)
+    uv: list[np.ndarray] = field(default_factory=list)
+    tint: list[np.ndarray] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     groups: dict[str, list[int]] = field(default_factory=dict)
     size: int = 0
@@ -45,7 +49,7 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
     box = open_gltf(data, name, folder)
     roots = _roots(box)
     refuse_many_faces(_count(box, roots, max_faces), name, max_faces)
-    gathered = _Gathered()
+    gathered = _Gathered(None if cad else Painter(box))
     start = np.eye(4) if cad else Z_UP_FROM_Y_UP
     title = Path(name).stem
     tree = tuple(t for r in roots if (t := _walk(box, r, start, gathered, (), title, cad)) is not None)
@@ -54,6 +58,8 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
     colours, lookup = _colours(box)
     material = np.concatenate(gathered.material)
     names = distinct(gathered.names)
+    painter = gathered.painter
+    skin = painter.skin(material, np.concatenate(gathered.uv), np.concatenate(gathered.tint)) if painter else None
     return Raw(
         vertices=np.concatenate(gathered.vertices),
         faces=np.concatenate(gathered.faces),
@@ -70,6 +76,8 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
         groups={n: tuple(s) for n, s in gathered.groups.items()},
         tree=tree,
         files=tuple(box.files),
+        notes=tuple(n for k in (skin.looks if skin else ()) for n in k.notes),
+        skin=skin,
     )
 
 
@@ -182,6 +190,9 @@ def _instance(box: Container, mesh: int, placed: np.ndarray, name: str, out: _Ga
         if "material" in primitive:
             box.item("materials", primitive["material"])
         out.material.append(np.full(len(faces), primitive.get("material", -1)))
+        if out.painter:
+            out.uv.append(out.painter.coordinates(primitive, len(points))[faces][:, order])
+            out.tint.append(out.painter.tint(primitive, len(points))[faces][:, order])
     if found:
         out.names.append(name)
     return solid if found else None

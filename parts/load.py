@@ -17,6 +17,7 @@ from parts.patches import corner_normals, facing, patches, smooth_edges
 from parts.raw import Raw
 from parts.repair import repaired
 from parts.report import describe
+from parts.skin import appearance, maps_of, painted
 from parts.sniff import sniffed
 from parts.topology import edges_of
 from parts.units import Scale, Unit
@@ -46,8 +47,11 @@ def load(
     kind = _kind(path, tolerance_mm, smooth_angle_deg)
     raw, scale = _read(path, kind, unit, tolerance_mm, max_faces, timeout_s)
     refuse_many_faces(len(raw.faces), path.name, max_faces)
-    clean, repairs = repaired(raw.scaled(scale.metres), path.name)
+    metric = raw.scaled(scale.metres).numbered()
+    clean, repairs = repaired(metric, path.name)
     mesh = _mesh(clean, np.deg2rad(smooth_angle_deg))
+    if raw.skin:
+        mesh = painted(mesh, clean, raw.skin, metric.vertices[metric.faces])
     found = features.find(mesh)
     options = {"unit": unit, "tolerance_mm": tolerance_mm, "smooth_angle_deg": smooth_angle_deg}
     hashes = [sha256_file(p) for p in (path, *clean.files)]
@@ -60,8 +64,11 @@ def load(
         solid_names=clean.solid_names,
         colours=clean.colours,
         regions=features.regions(clean, mesh, found),
-        report=describe(title, path.name, kind, mesh, clean, scale, repairs, found, options),
-    )
+        maps=maps_of(raw.skin),
+        report={
+            **describe(title, path.name, kind, mesh, clean, scale, repairs, found, options), **appearance(raw.skin)
+        },
+    )  # fmt: skip
 
 
 def _kind(path: Path, tolerance_mm: float, smooth_angle_deg: float) -> str:

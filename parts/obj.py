@@ -1,4 +1,4 @@
-"""Wavefront OBJ with MTL: objects or groups as solids, materials with their diffuse colour; no unit."""
+"""Wavefront OBJ with MTL: objects or groups as solids, materials with their colours and images; no unit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core.colour import linear_from_srgb
 from core.errors import InputError
-from parts.container import beside
 from parts.limits import refuse_many_faces
+from parts.mtl import Library, read_libraries
 from parts.polygons import triangulated
 from parts.raw import Raw, distinct
+from parts.skin import Skin
 from parts.units import Scale, Unit, asked
-
-_TEXTURES = ("map_", "bump", "disp", "decal", "norm", "refl")
 
 
 @dataclass
@@ -27,6 +25,8 @@ class _Scanned:
     solids: dict[str, int] = field(default_factory=dict)
     materials: dict[str, int] = field(default_factory=dict)
     libraries: list[str] = field(default_factory=list)
+    coordinates: list[tuple[float, float]] = field(default_factory=list)
+    textures: list[list[int]] = field(default_factory=list)
 
 
 def read_obj(path: Path, unit: Unit | None, max_faces: int) -> tuple[Raw, Scale]:
@@ -40,12 +40,14 @@ def read_obj(path: Path, unit: Unit | None, max_faces: int) -> tuple[Raw, Scale]
         raise InputError(f"{path.name} has faces that name missing vertices", "a complete OBJ file", "export it again")
     faces, owner = triangulated(scanned.rings, points)
     refuse_many_faces(len(faces), path.name, max_faces)
-    palette, files, notes = _palette(path, scanned.libraries)
+    library = read_libraries(path.parent, scanned.libraries, set(scanned.materials), path.name)
+    palette = library.palette
     table = list(dict.fromkeys(palette.values()))
     lookup = np.array([*(table.index(palette[m]) if m in palette else -1 for m in scanned.materials), -1])
     material = np.array(scanned.material)[owner]
     used, solid = np.unique(np.array(scanned.solid)[owner], return_inverse=True)
     names = list(scanned.solids)
+    skin = _skin(scanned, library, material, owner, faces)
     raw = Raw(
         vertices=points,
         faces=faces,
@@ -55,8 +57,9 @@ def read_obj(path: Path, unit: Unit | None, max_faces: int) -> tuple[Raw, Scale]
         colours=tuple(table),
         material=material,
         material_names=tuple(scanned.materials),
-        files=tuple(files),
-        notes=tuple(notes),
+        files=tuple(library.files),
+        notes=(*library.notes, *(n for k in (skin.looks if skin else ()) for n in k.notes)),
+        skin=skin,
     )
     return raw, asked(unit, points[np.isfinite(points).all(1)], path.name, "OBJ")
 
@@ -74,11 +77,16 @@ def _scan(path: Path, max_faces: int) -> _Scanned:
             if key == "v":
                 x, y, z = rest.split()[:3]
                 out.points.append((float(x), float(y), float(z)))
+            elif key == "vt":
+                u, v = (*rest.split()[:2], "0")[:2]
+                out.coordinates.append((float(u), float(v)))
             elif key == "f":
-                ring = [int(w.partition("/")[0]) for w in rest.split()]
+                words = [w.split("/") for w in rest.split()]
+                ring = [int(w[0]) for w in words]
                 if len(ring) < 3 or 0 in ring:
                     raise ValueError("a face needs three vertices, counted from 1")
                 out.rings.append([i - 1 if i > 0 else len(out.points) + i for i in ring])
+                out.textures.append([_mark(w, len(out.coordinates)) for w in words])
                 out.solid.append(solid)
                 out.material.append(material)
             elif key in ("o", "g"):
@@ -98,33 +106,35 @@ def _scan(path: Path, max_faces: int) -> _Scanned:
     return out
 
 
-def _palette(path: Path, libraries: list[str]) -> tuple[dict[str, tuple[float, float, float]], list[Path], list[str]]:
-    """Material name -> linear diffuse colour, the MTL files read, and notes on those that are missing."""
-    palette: dict[str, tuple[float, float, float]] = {}
-    files, notes = [], []
-    for library in dict.fromkeys(libraries):
-        place = beside(path.parent, library, path.name)
-        if not place.is_file():
-            notes.append(f"material file '{library}' is missing: colours are unknown")
-            continue
-        files.append(place)
-        current = None
-        for line in place.read_text("utf-8", "replace").splitlines():
-            key, _, rest = line.strip().partition(" ")
-            if key == "newmtl":
-                current = rest.strip()
-            elif key == "Kd" and current is not None:
-                palette[current] = _diffuse(rest, place.name)
-            elif key.lower().startswith(_TEXTURES) and rest.split():
-                beside(path.parent, rest.split()[-1], place.name)
-    return palette, files, notes
+def _mark(word: list[str], count: int) -> int:
+    """The texture coordinate of a corner such as 3/7/2, counted from 0; -1 where it names none that there is."""
+    if len(word) < 2 or not word[1]:
+        return -1
+    index = int(word[1])
+    index = index - 1 if index > 0 else count + index
+    return index if 0 <= index < count else -1
 
 
-def _diffuse(text: str, name: str) -> tuple[float, float, float]:
-    """Kd as linear RGB. MTL does not say what its numbers are; they are taken as what a screen shows (sRGB)."""
-    try:
-        values = [float(v) for v in text.split()[:3]]
-        r, g, b = linear_from_srgb(np.array(values if len(values) == 3 else values[:1] * 3)).tolist()
-    except ValueError as error:
-        raise InputError(f"{name} has 'Kd {text[:40]}'", "three numbers", "correct the material file") from error
-    return round(r, 6), round(g, 6), round(b, 6)
+def _skin(
+    scanned: _Scanned, library: Library, material: np.ndarray, owner: np.ndarray, faces: np.ndarray
+) -> Skin | None:
+    """None where no face has a material that a library describes."""
+    names = list(scanned.materials)
+    known = [i for i, n in enumerate(names) if n in library.looks]
+    if not known:
+        return None
+    place = np.full(len(names) + 1, -1)
+    place[known] = np.arange(len(known))
+    return Skin(tuple(library.looks[names[i]] for i in known), place[material], _coordinates(scanned, owner, faces))
+
+
+def _coordinates(scanned: _Scanned, owner: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(m, 3, 2) texture coordinates of the triangles cut from each polygon, NaN where it has none."""
+    known = np.array([*scanned.coordinates, (np.nan, np.nan)])
+    longest = max(map(len, scanned.rings))
+    points = np.full((len(scanned.rings), longest), -1)
+    marks = np.full((len(scanned.rings), longest), -1)
+    for i, (ring, texture) in enumerate(zip(scanned.rings, scanned.textures, strict=True)):
+        points[i, : len(ring)], marks[i, : len(ring)] = ring, texture
+    at = (points[owner][:, None] == faces[:, :, None]).argmax(2)
+    return known[np.take_along_axis(marks[owner], at, axis=1)]

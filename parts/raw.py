@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from parts.skin import Skin
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +21,7 @@ class Raw:
     solid, cad_face, colour, material: (m,) int, -1 for none; the first, third and fourth index the tuples of names
     and linear RGB. cad_face counts through the whole file. groups: sub-assembly name -> its solids.
     tree: the assembly as nested dicts {name, solid?, children?}. files: other files that were read.
+    origin: (m,) row in the file of each face, once `numbered`. skin: how the file paints those rows (`parts.skin`).
     """
 
     vertices: np.ndarray
@@ -34,10 +38,16 @@ class Raw:
     tree: tuple[Mapping[str, Any], ...] = ()
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    origin: np.ndarray | None = None
+    skin: Skin | None = None
 
     def scaled(self, metres: float) -> Raw:
         """The same with vertices multiplied by `metres` per unit."""
         return replace(self, vertices=self.vertices * metres)
+
+    def numbered(self) -> Raw:
+        """The same with `origin`: repair may then drop, turn and reorder faces."""
+        return replace(self, origin=np.arange(len(self.faces)))
 
     def labels(self, name: str) -> np.ndarray:
         """(m,) int of `cad_face`, `colour` or `material`, -1 where the file has none."""
@@ -47,7 +57,7 @@ class Raw:
 
 def keep_faces(raw: Raw, keep: np.ndarray) -> Raw:
     """The faces in `keep` (mask or indices), with their labels."""
-    per_face = ("faces", "solid", "normals", "cad_face", "colour", "material")
+    per_face = ("faces", "solid", "normals", "cad_face", "colour", "material", "origin")
     return replace(raw, **{n: v[keep] for n in per_face if (v := getattr(raw, n)) is not None})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from core.defect import Defect, chart_name
 from core.errors import RenderError
 from core.mesh import CAPTURED, NORMAL, Mesh
+from core.texture import TEXTURE, UV
 
 CARRIED = ("lay", "lay_tangent", *CAPTURED)
 OUTSIDE = -9.0
@@ -24,6 +25,8 @@ def write_mesh(path: Path, mesh: Mesh, defects: tuple[Defect, ...]) -> Path:
     arrays["defect_tag"] = mesh.face.get("defect_tag", np.zeros(len(mesh.faces), np.int32))
     arrays["bare"] = mesh.face.get("bare", np.zeros(len(mesh.faces), np.int32))
     arrays |= {f"corner_{n}": mesh.corner[n].astype(np.float32) for n in CARRIED if n in mesh.corner}
+    if UV in mesh.corner:
+        arrays |= {UV: mesh.corner[UV].astype(np.float32), TEXTURE: mesh.face[TEXTURE]}
     for defect in defects:
         if defect.layers is not None:
             arrays[f"corner_{defect.chart}"] = _texture_coordinates(mesh, defect)

@@ -84,6 +84,6 @@ def _resurface(tree: bpy.types.NodeTree, out: dict, texture: Textures, on: bpy.t
             out["coat"] = nodes.mix(tree, weight, out["coat"], 0.0)
     if texture.dulls:
         kept = nodes.mix(tree, on, 1.0, surface.outputs["Alpha"])
-        for key in ("height_m", "slope_across", "slope_along", "anisotropy"):
+        for key in ("height_m", "slope_across", "slope_along", "anisotropy", "normal_map"):
             if key in out:
                 out[key] = nodes.math(tree, "MULTIPLY", out[key], kept)

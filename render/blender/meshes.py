@@ -6,11 +6,13 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-TAG, PART, BARE = "fs_tag", "fs_part", "fs_bare"
+TAG, PART, BARE, TEXTURE = "fs_tag", "fs_part", "fs_bare", "fs_texture"
+UV = "uv"
 
 
 def load_object(name: str, path: str, material: bpy.types.Material, world_from_part: list) -> bpy.types.Object:
-    """An object from an .npz of `render.meshfile`: vertices, faces, normal, defect_tag and vector attributes."""
+    """An object from an .npz of `render.meshfile`: vertices, faces, normal, defect_tag and vector attributes;
+    uv and texture where the part has images of its own."""
     with np.load(path) as arrays:
         mesh = _mesh(name, arrays)
     mesh.materials.append(material)
@@ -37,6 +39,9 @@ def _mesh(name: str, arrays) -> bpy.types.Mesh:
     _face_attribute(mesh, TAG, arrays["defect_tag"])
     _face_attribute(mesh, BARE, arrays["bare"])
     _face_attribute(mesh, PART, np.ones(count, np.int32))
+    if UV in arrays.files:
+        mesh.uv_layers.new(name=UV).data.foreach_set("uv", arrays[UV].astype(np.float32).ravel())
+        _face_attribute(mesh, TEXTURE, arrays["texture"])
     mesh.update(calc_edges=True)
     if mesh.validate(verbose=False, clean_customdata=False):
         raise ValueError(f"{name}: Blender dropped faces it takes for invalid; the mesh file is not clean")

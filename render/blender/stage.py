@@ -40,7 +40,7 @@ def build(job: dict, device: str) -> Stage:
     textures = [decals.load(d) for d in job["decals"] if d["textures"]]
     ids = sorted(job["defect_ids"])
     per_pixel = _metres_per_pixel(job)
-    finish = surface.build(job["material"], textures, per_pixel, job["lay_seed"])
+    finish = surface.build(job["material"], textures, per_pixel, job["lay_seed"], job["maps"])
     tags = labels.build(textures, ids)
     clean = meshes.load_object("fs_clean", job["clean"], finish, job["world_from_part"])
     same = job["clean"] == job["defected"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import decals, finishes, meshes, nodes
+from . import decals, finishes, meshes, nodes, textured
 
 FILM_ROUGHNESS = 0.04
 FILM_IOR = 1.45
@@ -13,11 +13,15 @@ BARE_ROUGHNESS = 0.42
 
 
 def build(
-    material: dict, textures: list[decals.Textures], metres_per_pixel: float, seed: int = 0
+    material: dict,
+    textures: list[decals.Textures],
+    metres_per_pixel: float,
+    seed: int = 0,
+    maps: list[dict] | None = None,
 ) -> bpy.types.Material:
     """A material ready for objects that carry the attributes `lay`, `lay_tangent` and `chart_<id>`.
 
-    seed: which stretch of the finish's grain lies on the part.
+    seed: which stretch of the finish's grain lies on the part. maps: image files of a captured material.
     """
     made = bpy.data.materials.new("fs_surface")
     made.use_nodes = True
@@ -25,7 +29,7 @@ def build(
     tree.nodes.clear()
     finish = finishes.build(tree, material, metres_per_pixel, seed)
     if material.get("captured"):
-        finish |= _captured(tree)
+        finish |= textured.build(tree, maps or [])
     finish = _bared(tree, finish, material)
     sockets = decals.fold(tree, finish, textures)
     relief = {"Strength": 1.0, "Distance": 1.0, "Height": sockets["height_m"], **_marked(tree, sockets)}
@@ -58,23 +62,17 @@ def _coat(tree: bpy.types.NodeTree, sockets: dict, normal: bpy.types.NodeSocket)
 
 
 def _marked(tree: bpy.types.NodeTree, sockets: dict) -> dict:
-    """The normal of the marks along the lay, from their slopes, for a Bump node to go on from."""
-    normal = nodes.node(tree, "ShaderNodeNewGeometry").outputs["Normal"]
+    """The normal of the part's own normal map and of the marks along the lay, for a Bump node to go on from."""
+    mapped = textured.bent(tree, sockets)
+    normal = mapped or nodes.node(tree, "ShaderNodeNewGeometry").outputs["Normal"]
     for slope, way in (("slope_across", "lay_across"), ("slope_along", "lay_along")):
         if slope in sockets:
             down = nodes.math(tree, "MULTIPLY", sockets[slope], -1.0)
             inputs = {0: sockets[way], 1: down, 2: normal}
             normal = nodes.node(tree, "ShaderNodeVectorMath", inputs, operation="MULTIPLY_ADD").outputs[0]
     if "slope_across" not in sockets:
-        return {}
+        return {"Normal": mapped} if mapped else {}
     return {"Normal": nodes.node(tree, "ShaderNodeVectorMath", {0: normal}, operation="NORMALIZE").outputs[0]}
-
-
-def _captured(tree: bpy.types.NodeTree) -> dict:
-    """What photographs of this very part showed, corner by corner."""
-    gloss = nodes.node(tree, "ShaderNodeSeparateXYZ", {0: nodes.attribute(tree, "captured_gloss").outputs["Vector"]})
-    colour = nodes.attribute(tree, "captured_albedo").outputs["Color"]
-    return {"albedo": colour, "roughness": gloss.outputs[0], "metallic": gloss.outputs[1]}
 
 
 def _bared(tree: bpy.types.NodeTree, sockets: dict, material: dict) -> dict:
@@ -82,7 +80,7 @@ def _bared(tree: bpy.types.NodeTree, sockets: dict, material: dict) -> dict:
     raw = material["substrate"] or material["surface"]
     bare = nodes.attribute(tree, meshes.BARE).outputs["Fac"]
     plain = {"roughness": BARE_ROUGHNESS, "metallic": raw["metallic"]}
-    plain |= dict.fromkeys(("height_m", "slope_across", "slope_along", "anisotropy", "coat"), 0.0)
+    plain |= dict.fromkeys(("height_m", "slope_across", "slope_along", "anisotropy", "coat", textured.BENDS), 0.0)
     out = dict(sockets)
     out["albedo"] = nodes.mix_colour(tree, bare, sockets["albedo"], [*raw["albedo"], 1.0])
     for key in plain.keys() & sockets.keys():
