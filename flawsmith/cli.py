@@ -135,11 +135,17 @@ def reconstruct(
 def simulate_capture_(
     part: Annotated[Path, typer.Argument(metavar="PART", help="A CAD or mesh file.")],
     out_: Annotated[Path, typer.Option("--out", help="A new folder for the capture.")],
-    material: Annotated[str, typer.Option(help="A finish of the library.")] = "powder_coat_grey",
-    station: Annotated[str, typer.Option(help="A station of the library.")] = "soft_box",
+    material: Annotated[str, typer.Option(help="A finish of the library, or a .yaml file.")] = "powder_coat_grey",
+    station: Annotated[str, typer.Option(help="A station of the library, or a .yaml file.")] = "soft_box",
+    environment: Annotated[Path | None, typer.Option(help="An .hdr or .exr as the only light instead.")] = None,
+    backdrop: Annotated[str, typer.Option(help="A backdrop of the library, or a .yaml file.")] = "void",
+    board: Annotated[bool, typer.Option("--board", help="A printed board of markers under the part.")] = False,
+    poses: Annotated[Literal["known", "angles"], typer.Option(help="angles: only the table's steps.")] = "known",
+    up: Annotated[str, typer.Option(help="Side of the part that points up: +x -x +y -y +z -z.")] = "+z",
     views: Annotated[int, typer.Option(min=6, help="Photographs of each elevation and session.")] = 36,
     elevation: Annotated[list[float] | None, typer.Option(help="Of the camera, degrees; repeat for rings.")] = None,
     sessions: Annotated[int, typer.Option(min=1, max=2, help="2: once more, turned over.")] = 1,
+    registered: Annotated[bool, typer.Option("--registered", help="Both sessions' poses in one frame.")] = False,
     size: Annotated[int, typer.Option(help="Side of the photographs, px.")] = 256,
     samples: Annotated[int, typer.Option(min=1, help="Of the renderer, per pixel.")] = 16,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
@@ -155,12 +161,14 @@ def simulate_capture_(
 
     plan = CapturePlan(
         material=material, station=station, views=views, elevations_deg=tuple(elevation or [25.0]), sessions=sessions,
-        size_px=size, samples=samples, seed=seed, exposure_drift=drift, noise=noise, unit=unit,
+        size_px=size, samples=samples, seed=seed, exposure_drift=drift, noise=noise, unit=unit, backdrop=backdrop,
+        board=board, poses=poses, up=up, registered=registered,
+        environment=None if environment is None else str(environment),
     )  # fmt: skip
     with Bar(part.stem, err, quiet) as bar:
         simulate_capture(part, out_, plan, device, bar)
     if not quiet:
-        out.print(_plain(str(out_ / "transforms.json")), soft_wrap=True)
+        out.print(_plain(str(out_ / ("transforms.json" if poses == "known" else "capture.yaml"))), soft_wrap=True)
 
 
 @app.command("import")

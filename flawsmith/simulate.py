@@ -77,8 +77,9 @@ class CapturePlan:
     def __post_init__(self) -> None:
         if self.views < 6:
             raise InputError(f"{self.views} views", "at least 6", "ask for more views")
-        if not self.elevations_deg or not all(0 < e < 85 for e in self.elevations_deg):
-            raise InputError(f"elevations {self.elevations_deg}", "angles within 0 and 85 degrees", "change elevations")
+        if not 1 <= len(self.elevations_deg) <= 3 or not all(0 < e < 85 for e in self.elevations_deg):
+            given = f"elevations {', '.join(f'{e:g}' for e in self.elevations_deg) or 'none'}"
+            raise InputError(given, "one to three angles within 0 and 85 degrees", "change --elevation")
         if self.sessions not in (1, 2):
             raise InputError(f"{self.sessions} sessions", "1, or 2 with the part turned over", "change --sessions")
         if not 32 <= self.size_px <= 4096:

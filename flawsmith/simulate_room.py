@@ -22,6 +22,8 @@ from core.material import RGB
 from core.models import FileModel, load
 from core.seeds import child
 from flawsmith.resolve import library_names
+from flawsmith.simulate_board import board_backdrop, board_for, printed_side_m
+from recon.capture.boards import Board
 from scenes import library
 from scenes.backdrops import BackdropSpec
 from scenes.cameras import CameraSpec
@@ -87,6 +89,7 @@ class Room:
     lights: tuple[Light, ...]
     world_radiance: RGB
     backdrop: Backdrop
+    board: Board | None
     views: int
     sessions: int
 
@@ -168,6 +171,9 @@ def furnished(plan: CapturePlan, vertices: np.ndarray, seats: tuple[Seat, ...], 
     if spec.lens.kind != "perspective":
         raise InputError(f"camera '{plan.camera}' is telecentric", "a camera with a focal length", "change --camera")
     points = np.concatenate([swept(vertices, seat) for seat in seats])
+    board = board_for(float(np.hypot(points[:, 0], points[:, 1]).max())) if plan.board else None
+    if board is not None:
+        points = np.concatenate([points, _circle(printed_side_m(board) / np.sqrt(2))])
     spec = spec.model_copy(update={"fill": constant(FILL)})
     fitted = [_composed(plan, points, spec, elevation) for elevation in plan.elevations_deg]
     away = max(f.sampled["camera.working_distance_mm"] for f in fitted)
@@ -175,9 +181,9 @@ def furnished(plan: CapturePlan, vertices: np.ndarray, seats: tuple[Seat, ...], 
     spec = spec.model_copy(update={"fit": "none", "lens": lens})
     rings = [_composed(plan, points, spec, elevation) for elevation in plan.elevations_deg]
     lights, radiance = _light(plan, rings[0])
-    surface = _surface(plan, points, rings[0], folder)
+    surface = rings[0].backdrop if board is None else board_backdrop(board, folder)
     cameras = tuple(r.camera for r in rings)
-    return Room(cameras, rings[0].sensor, lights, radiance, surface, plan.views, plan.sessions)
+    return Room(cameras, rings[0].sensor, lights, radiance, surface, board, plan.views, plan.sessions)
 
 
 def _composed(plan: CapturePlan, points: np.ndarray, camera: CameraSpec, elevation: float) -> Scene:
@@ -201,9 +207,7 @@ def _light(plan: CapturePlan, scene: Scene) -> tuple[tuple[Light, ...], RGB]:
     return (lamp,), (0.0, 0.0, 0.0)
 
 
-def _surface(plan: CapturePlan, points: np.ndarray, scene: Scene, folder: Path) -> Backdrop:
-    if not plan.board:
-        return scene.backdrop
-    from flawsmith.simulate_board import board_backdrop
-
-    return board_backdrop(float(np.hypot(points[:, 0], points[:, 1]).max()), folder)
+def _circle(radius: float) -> np.ndarray:
+    """(SWEEP, 3) on the table's top."""
+    angle = 2 * np.pi * np.arange(SWEEP) / SWEEP
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), 0 * angle], axis=1)

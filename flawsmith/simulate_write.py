@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from core.files import write_json, write_text
+from flawsmith.simulate_board import keys
 from flawsmith.simulate_room import Room, Seat, Stand
 
 if TYPE_CHECKING:
@@ -79,20 +80,30 @@ def _session(seat: Seat) -> dict[str, Any]:
 
 
 def steps(plan: CapturePlan, room: Room, seats: Sequence[Seat]) -> dict[str, Any]:
-    """What somebody knows who has only counted the steps of the table."""
-    letters = [chr(97 + i) for i in range(len(room.rings))]
-    written: dict[str, Any] = {"light": "room"}
-    if plan.board:
-        from flawsmith.simulate_board import board_keys
+    """What somebody knows who has calibrated the camera and counted the steps of the table.
 
-        written["board"] = board_keys(float(room.backdrop.size_m))
+    Without a board every ring is a session of its own: each has its own frame until they are registered.
+    """
+    camera = room.rings[0]
+    written: dict[str, Any] = {
+        "light": "room",
+        "camera": {
+            "focal_px": round(camera.pixels_per_unit, 3), "principal_px": [camera.width / 2, camera.height / 2]
+        },
+    }  # fmt: skip
+    if room.board is not None:
+        written["board"] = keys(room.board)
+        written["sessions"] = [{"name": s.name, "images": f"images/{s.name}*.png"} for s in seats]
+        return written
     written["sessions"] = [
         {
-            "name": seat.name,
-            "rings": [
-                {"images": f"images/{seat.name}{letter}_*.png", "step_deg": 360.0 / plan.views} for letter in letters
-            ],
+            "name": f"{seat.name}{letter}",
+            "images": f"images/{seat.name}{letter}_*.png",
+            "step_deg": 360.0 / plan.views,
+            "exact_steps": True,
+            "elevation_deg": elevation,
         }
         for seat in seats
+        for letter, elevation in zip("abc", plan.elevations_deg, strict=False)
     ]
     return written

@@ -160,4 +160,12 @@ def _spread(backdrop: dict) -> tuple[float, float, float]:
     return values["part_x_m"] / 2 + margin, values["part_y_m"] / 2 + margin, margin
 
 
-KINDS = {"void": _void, "paper": _paper, "tray": _tray, "conveyor": _conveyor, "fixture": _fixture}
+def _board(backdrop: dict) -> list[bpy.types.Object]:
+    """A stiff printed sheet about the origin, upright when seen from above with +y at the top."""
+    half = backdrop["size_m"] / 2
+    return [mesh_object("fs_board", _sheet(half, half, 0.0, -0.003), coats.printed(backdrop))]
+
+
+KINDS = {
+    "void": _void, "paper": _paper, "tray": _tray, "conveyor": _conveyor, "fixture": _fixture, "board": _board,
+}  # fmt: skip

@@ -6,6 +6,7 @@ import math
 
 import bpy
 
+from . import nodes
 from .props import Coat
 
 
@@ -15,6 +16,24 @@ def paper(backdrop: dict) -> bpy.types.Material:
     tone = coat.around(coat.noise(0.05, 3), 0.05)
     coat.set(Base_Color=coat.toned(tone), Specular_IOR_Level=0.2)
     return coat.set(Normal=coat.bump(coat.noise(0.0006, 2), 8e-6)).material
+
+
+def printed(backdrop: dict) -> bpy.types.Material:
+    """A picture in matt black on white, over the whole sheet."""
+    coat = _coat("fs_board", backdrop)
+    image = bpy.data.images.load(backdrop["image"], check_existing=False)
+    image.colorspace_settings.name = "Non-Color"
+    x, y, _ = coat.axes()
+    over = 1 / backdrop["size_m"]
+    place = nodes.node(
+        coat.tree,
+        "ShaderNodeCombineXYZ",
+        {0: coat.math("MULTIPLY_ADD", x, over, 0.5), 1: coat.math("MULTIPLY_ADD", y, over, 0.5)},
+    )
+    picture = nodes.node(coat.tree, "ShaderNodeTexImage", {"Vector": place.outputs[0]}, image=image, extension="EXTEND")
+    ink = [backdrop["values"]["ink"]] * 3
+    coat.set(Base_Color=coat.mixed(picture.outputs["Color"], ink, coat.albedo), Specular_IOR_Level=0.2)
+    return coat.material
 
 
 def plastic(backdrop: dict) -> bpy.types.Material:
