@@ -36,7 +36,9 @@ from render.jobs import build_job
 from scenes.resting import AXES
 
 ENOUGH_BOUNCES = 4
-METERED_PX, METERED_TURNS, METERED_SAMPLES = 64, 4, 8
+METERED_PX, METERED_TURNS, METERED_SAMPLES = 64, 6, 8
+HEADROOM = 1.4
+"""Over the metered level, up to full scale."""
 TRUTH_EVERY = 8
 """Depth and normals are kept of the photographs that a fit is judged by."""
 
@@ -146,13 +148,13 @@ class Studio:
         self.occluders = Occluders(made.clean)
 
     def metered(self, room: Room, seat: Seat) -> float:
-        """One gain for a whole session: over a turn of the table no view is brighter than the station's meter likes."""
+        """One gain for a whole session: what the station's meter likes over a turn, but no view blown out by it."""
         gains = []
         for turn in range(METERED_TURNS):
             stand = room.stand(seat, turn % len(room.rings), turn * room.views // METERED_TURNS)
             small = replace(stand, camera=shrunk(stand.camera, METERED_PX))
             gains.append(self._frame(room, small, f"meter_{turn}", METERED_SAMPLES, room.sensor).exposure)
-        return min(gains)
+        return min(float(np.median(gains)), HEADROOM * min(gains))
 
     def photograph(self, room: Room, stand: Stand, gain: float, folder: Path, keep: bool) -> Shot:
         """Render, develop and write one photograph with its mask; `keep` its depth and normals for the truth."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from core.camera import Camera
 from core.mesh import Mesh
 
-GRID = 6
-"""Rays per pixel and axis."""
+GRID, COARSE = 6, 2
+"""Rays per pixel and axis, at outlines and elsewhere."""
 
 
 class Occluders:
@@ -28,16 +29,32 @@ class Occluders:
 def share_of_part(
     occluders: Occluders, camera: Camera, world_from_part: np.ndarray, world_from_scenery: np.ndarray
 ) -> np.ndarray:
-    """(h, w) float32 in [0, 1]."""
-    x = (np.arange(camera.width * GRID) + 0.5) / GRID
-    y = (np.arange(camera.height * GRID) + 0.5) / GRID
-    origins, ways = camera.rays(np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2))
-    near = _near(occluders.part, origins, ways, world_from_part)
-    seen = np.isfinite(near)
-    if occluders.scenery is not None:
-        hit = np.flatnonzero(seen)
-        seen[hit] = near[hit] <= _near(occluders.scenery, origins[hit], ways[hit], world_from_scenery) + 1e-9
-    return seen.reshape(camera.height, GRID, camera.width, GRID).mean((1, 3)).astype(np.float32)
+    """(h, w) float32 in [0, 1]: a few rays for every pixel, all of them where these disagree with a neighbour's."""
+
+    def seen(pixels: np.ndarray) -> np.ndarray:
+        origins, ways = camera.rays(pixels)
+        near = _near(occluders.part, origins, ways, world_from_part)
+        hit = np.isfinite(near)
+        if occluders.scenery is not None:
+            some = np.flatnonzero(hit)
+            before = _near(occluders.scenery, origins[some], ways[some], world_from_scenery)
+            hit[some] = near[some] <= before + 1e-9
+        return hit
+
+    height, width = camera.height, camera.width
+    corners = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=2).reshape(-1, 1, 2)
+    coarse = seen((corners + _grid(COARSE)).reshape(-1, 2)).reshape(height, width, -1).mean(2).astype(np.float32)
+    lowest, highest = minimum_filter(coarse, 3, mode="nearest"), maximum_filter(coarse, 3, mode="nearest")
+    mixed = np.flatnonzero(lowest != highest)
+    fine = seen((corners[mixed] + _grid(GRID)).reshape(-1, 2)).reshape(len(mixed), -1)
+    coarse.ravel()[mixed] = fine.mean(1)
+    return coarse
+
+
+def _grid(side: int) -> np.ndarray:
+    """(side^2, 2) offsets within a pixel."""
+    steps = (np.arange(side) + 0.5) / side
+    return np.stack(np.meshgrid(steps, steps), axis=2).reshape(-1, 2)
 
 
 def _near(mesh: trimesh.Trimesh, origins: np.ndarray, ways: np.ndarray, world_from_mesh: np.ndarray) -> np.ndarray:
