@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Suspect:
 @dataclass(frozen=True, eq=False)
 class MaskReport:
     """iou, missing, excess: (v,) of each view against the hull of the other trusted views (see `Agreement`).
-    offset_px: (v,) how far each outline lies outside the photograph's edge. systematic_px: the same for all masks
+    offset_px: (v,) how far each outline lies outside the photograph's edge. on_edge: (v,) share of it that lies on one
+    (see `Edge`). systematic_px: the same for all masks
     together, 0 where the views do not agree on it. suspects: masks that contradict the others."""
 
     iou: np.ndarray
@@ -39,6 +40,7 @@ class MaskReport:
     offset_px: np.ndarray
     systematic_px: float
     suspects: tuple[Suspect, ...]
+    on_edge: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def mean_iou(self) -> float:
@@ -70,8 +72,10 @@ def cross_check(capture: Capture) -> MaskReport:
     agreement, found = _suspects(views, depths, trusted)
     edges = [edge(v) for v in views]
     offsets = np.array([e.offset_px for e in edges])
+    on_edge = np.array([e.on_edge for e in edges])
+    suspects = tuple(blank + found)
     return MaskReport(
-        agreement.iou, agreement.missing, agreement.excess, offsets, _systematic(edges), tuple(blank + found)
+        agreement.iou, agreement.missing, agreement.excess, offsets, _systematic(edges), suspects, on_edge
     )
 
 

@@ -94,6 +94,9 @@ def test_edge_is_measured_to_a_part_of_a_pixel(bracket: Capture) -> None:
     found = [edge(v) for v in bracket.views]
     assert np.abs([e.offset_px for e in found]).max() < 0.7
     assert min(e.contrast for e in found) > 3
+    assert min(e.on_edge for e in found) > 0.9
+    cut = spoilt(bracket, SPOILS["cut"]).views[ODD]
+    assert edge(cut).on_edge < edge(bracket.views[ODD]).on_edge - 0.1
 
 
 def test_mostly_wrong_masks_are_refused(bracket: Capture) -> None:
