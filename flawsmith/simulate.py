@@ -22,6 +22,7 @@ from core.errors import InputError
 from core.frame import Frame
 from core.job import Backdrop, RenderJob
 from core.material import Material
+from core.mesh import CAPTURED
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
 from flawsmith.images import ids_bytes, photo_bytes
@@ -107,6 +108,12 @@ def simulate_capture(
         raise InputError(f"{out} is not empty", "a new folder", "choose another --out or remove it")
     part = parts.load(part_path, unit=plan.unit, tolerance_mm=plan.tolerance_mm)
     material = library_file(Material, "materials", plan.material)
+    if material.captured and CAPTURED[0] not in part.mesh.corner:
+        raise InputError(
+            f"material '{material.name}' on {part.source}, which has no materials of its own",
+            "a glTF or OBJ file with materials",
+            "choose another --material",
+        )
     with whole_folder(out) as folder, Renderer(device) as renderer:
         studio = Studio(
             plan, defect_part(part, (), material=material, seed=0, mesh=with_lay(part.mesh, material.lay)), material,
@@ -184,7 +191,7 @@ class Studio:
             camera=stand.camera, lights=room.lights, world_from_part=stand.world_from_part,
             backdrop=_standing(room, stand),
             world_radiance=room.world_radiance, samples=samples, twin="none", coverage_grid=1, amodal=False,
-            max_bounces=ENOUGH_BOUNCES,
+            max_bounces=ENOUGH_BOUNCES, maps_folder=self.renderer.folder / "maps",
         )  # fmt: skip
         wanted = room.backdrop.kind != "void" and self.occluders.scenery is None
         return job.model_copy(update={"export_scenery": wanted})
