@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -17,6 +18,7 @@ from core.seeds import child_seed
 from flawsmith.recipe import PartChoice, Recipe
 from flawsmith.versions import versions
 from recon import capture as captures
+from recon.capture.check import check_poses
 from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture
 from recon.fit import preset, reconstruct
@@ -26,6 +28,8 @@ from recon.verdict import Verdict, judge
 
 UNTRUSTED = 0.05
 """Confidence below which a face is `unseen`: never a site for defects unless the recipe names it."""
+LARGEST_PX = 1024
+"""Longer side to which photographs are averaged down on reading; no preset fits finer."""
 SMOOTH_DEG = 50.0
 """Between faces of a fitted surface, which is never as crisp as CAD."""
 
@@ -47,13 +51,14 @@ def reconstruct_capture(
     minutes: float | None = None,
     seed: int = 0,
     device: str = "cpu",
+    light: Literal["room", "part"] | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
 
-    The whole of `flawsmith reconstruct`. InputError when `out` holds the reconstruction of another capture.
+    The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it. InputError when `out` holds the reconstruction of another capture.
     """
-    capture = captures.load(path)
+    capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
     if (out / REPORT).is_file():
         before = read(out)
         if before.facts["capture"]["sha256"] != capture.sha256:
@@ -61,6 +66,7 @@ def reconstruct_capture(
                 f"{out} holds the reconstruction of another capture", "a new folder", "choose another --out"
             )
         return before.verdict
+    check_poses(capture)
     masks = cross_check(capture)
     capture = mended(capture, masks)
     settings = preset(preset_name).with_minutes(minutes)
@@ -92,7 +98,13 @@ def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = N
         return recipe if path.is_file() else recipe.with_part(choice.model_copy(update={"path": str(path / REPORT)}))
     folder = out.with_name(f"{out.name}-reconstruction")
     verdict = reconstruct_capture(
-        path, folder, preset_name=choice.preset, minutes=choice.minutes, seed=recipe.seed, progress=progress
+        path,
+        folder,
+        preset_name=choice.preset,
+        minutes=choice.minutes,
+        seed=recipe.seed,
+        light=choice.light,
+        progress=progress,
     )
     if verdict.usable:
         return recipe.with_part(choice.model_copy(update={"path": str((folder / REPORT).resolve())}))

@@ -105,6 +105,9 @@ def reconstruct(
     out_: Annotated[Path, typer.Option("--out", help="Folder for the part and its verdict.")],
     preset: Annotated[str, typer.Option(help="draft or standard.")] = "standard",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Stop the fit after so long.")] = None,
+    light: Annotated[
+        Literal["room", "part"] | None, typer.Option(help="room: the part turned. part: it lay still. Else as stated.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     quiet: Quiet = False,
@@ -119,7 +122,7 @@ def reconstruct(
             err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
 
     verdict = reconstruct_capture(
-        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, progress=told
+        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, progress=told
     )
     if json_:
         print(json.dumps(verdict.model_dump(mode="json")))

@@ -155,15 +155,22 @@ def limited(gradient: torch.Tensor, limit: float) -> torch.Tensor:
 
 
 def regularisers(unknowns: Unknowns, edges: torch.Tensor, settings: Settings) -> torch.Tensor:
-    """Albedo even along edges, light even between neighbouring cells and near grey, gains near one."""
+    """Albedo even along edges, light even between neighbouring cells and near grey, gains near one.
+
+    Photographs alone cannot tell a dark part in bright light from a bright part in dim light: the mean albedo is kept
+    where the photographs show it under light of radiance one, and unevenness counts relative to it.
+    """
     albedo = unknowns.albedo
-    along = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs().mean()
+    mean = albedo.mean()
+    along = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs().mean() / mean
+    drift = torch.log(mean / unknowns.mean_albedo) ** 2
     radiance = torch.log(unknowns.radiance + 1e-3)
     grey = (radiance - radiance.mean(1, keepdim=True)).abs().mean()
     sky = radiance.reshape(*FINE, 3)
     uneven = (sky - sky.roll(1, 1)).abs().mean() + (sky[1:] - sky[:-1]).abs().mean()
     gains = (unknowns.gains_raw**2).mean()
-    return settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey) + 0.1 * gains
+    even = settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey)
+    return even + 0.1 * gains + drift
 
 
 def _edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -45,7 +45,7 @@ class Settings:
     light_rate: float = 0.02
     optics_rate: float = 0.01
     gain_rate: float = 0.002
-    albedo_smoothness: float = 0.3
+    albedo_smoothness: float = 0.05
     light_smoothness: float = 0.01
     outlier_limit: float = 4.0
     minutes: float | None = None

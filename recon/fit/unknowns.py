@@ -21,7 +21,7 @@ class Unknowns:
     """Raw parameters; the properties give physical values.
 
     albedo_raw: (n, 3). roughness_raw, metallic_raw: (1, 1), one gloss for the part. radiance_raw: (fine cells, 3).
-    gains_raw: (views, 3), whose mean over the views is taken off.
+    gains_raw: (views, 3), whose mean over the views is taken off. mean_albedo: where the mean over the part is kept.
     """
 
     albedo_raw: torch.Tensor
@@ -29,6 +29,7 @@ class Unknowns:
     metallic_raw: torch.Tensor
     radiance_raw: torch.Tensor
     gains_raw: torch.Tensor
+    mean_albedo: float
 
     @staticmethod
     def start(albedo: torch.Tensor, cells: int, views: int) -> Unknowns:
@@ -39,12 +40,13 @@ class Unknowns:
             logit(torch.full((1, 1), 0.1, **like)).requires_grad_(),
             torch.full((cells, 3), 0.54, **like).requires_grad_(),
             torch.zeros(views, 3, **like).requires_grad_(),
+            float(albedo.mean()),
         )
 
     def on(self, albedo: torch.Tensor) -> Unknowns:
         """The same light and gloss with other albedo (n, 3): the mesh has changed."""
-        rest = [t.detach().clone().requires_grad_() for t in self.others]
-        return Unknowns(logit(albedo.detach()).requires_grad_(), *rest)
+        rough, metal, light, gains = (t.detach().clone().requires_grad_() for t in self.others)
+        return Unknowns(logit(albedo.detach()).requires_grad_(), rough, metal, light, gains, self.mean_albedo)
 
     @property
     def others(self) -> tuple[torch.Tensor, ...]:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import InputError
+from recon.raster import rasterizer
 from recon.raster.protocol import Rasterizer, Topology
 from recon.raster.texture import lookup
 from recon.raster.torch_twin import TorchRasterizer
@@ -120,3 +122,43 @@ def test_a_mip_level_is_the_mean_of_its_texels() -> None:
     half = lookup(image, corner, torch.full((1, 1), 0.5))[0, 0]
     coarse = lookup(image, corner, torch.full((1, 1), 1.0))[0, 0]
     torch.testing.assert_close(half, (image[0, 0] + coarse) / 2)
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("name", ["warp", "nvdiffrast"])
+def test_on_the_gpu_as_on_the_cpu(scene: tuple, name: str) -> None:
+    """Values and gradients of the Warp kernels on CUDA against the CPU; nvdiffrast, where installed, statistically."""
+    points, colours, topology = scene
+    try:
+        backend = rasterizer(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    there = Topology(topology.faces.cuda(), topology.neighbours.cuda())
+    results = []
+    for one, where, device in ((WarpRasterizer(), topology, "cpu"), (backend, there, "cuda")):
+        p = points.to(device).clone().requires_grad_()
+        positions = p @ K.to(device).T
+        fragments = one.rasterize(positions, where, SIZE)
+        seen = one.interpolate(colours.to(device), where.faces, fragments)
+        image = one.antialias(seen, positions, where, fragments)
+        (image**2).sum().backward()
+        results.append((image.detach().cpu(), p.grad.cpu()))
+    (image, gradient), (other, other_gradient) = results
+    if name == "warp":
+        torch.testing.assert_close(other, image, atol=1e-4, rtol=0)
+        torch.testing.assert_close(other_gradient, gradient, atol=float(gradient.abs().max()) * 1e-3, rtol=0)
+    else:
+        assert float((other - image).abs().mean()) < 0.01
+
+
+def test_backends_by_name() -> None:
+    assert rasterizer("warp").name == "warp"
+    with pytest.raises(InputError, match="one of warp"):
+        rasterizer("gl")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="nvdiffrast"):
+            rasterizer("nvdiffrast")
