@@ -106,21 +106,12 @@ def simulate_capture(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty", "a new folder", "choose another --out or remove it")
-    part = parts.load(part_path, unit=plan.unit, tolerance_mm=plan.tolerance_mm)
-    material = library_file(Material, "materials", plan.material)
-    if material.captured and CAPTURED[0] not in part.mesh.corner:
-        raise InputError(
-            f"material '{material.name}' on {part.source}, which has no materials of its own",
-            "a glTF or OBJ file with materials",
-            "choose another --material",
-        )
+    made, material = dressed(part_path, plan)
+    vertices = made.part.mesh.vertices
     with whole_folder(out) as folder, Renderer(device) as renderer:
-        studio = Studio(
-            plan, defect_part(part, (), material=material, seed=0, mesh=with_lay(part.mesh, material.lay)), material,
-            renderer,
-        )  # fmt: skip
-        seats = seated(plan, part.mesh.vertices)
-        room = furnished(plan, part.mesh.vertices, seats, renderer.folder)
+        studio = Studio(plan, made, material, renderer)
+        seats = seated(plan, vertices)
+        room = furnished(plan, vertices, seats, renderer.folder)
         shots: list[Shot] = []
         for seat in seats:
             gain = studio.metered(room, seat)
@@ -129,8 +120,21 @@ def simulate_capture(
                 if progress:
                     progress(len(shots), room.count)
         write_capture(folder, plan, room, seats, shots)
-        write_truth(folder, part, material, plan, room, seats, shots)
+        write_truth(folder, made.part, material, plan, room, seats, shots)
     return out
+
+
+def dressed(part_path: Path, plan: CapturePlan) -> tuple[DefectedPart, Material]:
+    """The part without a defect, in the plan's finish. InputError where it is to show its own look and has none."""
+    part = parts.load(part_path, unit=plan.unit, tolerance_mm=plan.tolerance_mm)
+    material = library_file(Material, "materials", plan.material)
+    if material.captured and CAPTURED[0] not in part.mesh.corner:
+        raise InputError(
+            f"material '{material.name}' on {part.source}, which has no materials of its own",
+            "a glTF or OBJ file with materials",
+            "choose another --material",
+        )
+    return defect_part(part, (), material=material, seed=0, mesh=with_lay(part.mesh, material.lay)), material
 
 
 @contextmanager
