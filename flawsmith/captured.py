@@ -56,7 +56,8 @@ def reconstruct_capture(
 ) -> Verdict:
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
 
-    The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it. InputError when `out` holds the reconstruction of another capture.
+    The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
+    InputError when `out` holds the reconstruction of another capture.
     """
     capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
     if (out / REPORT).is_file():

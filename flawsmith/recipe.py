@@ -48,7 +48,7 @@ class PartChoice(FileModel):
     tolerance_mm: of the tessellation. smooth_angle_deg: sharper edges part two patches. regions: where defects may
     sit at all, as in `Part.select`; a blueprint's own regions narrow it further. A reconstructed part has the regions
     `seen` and `unseen`, and defects stay off what no photograph saw unless regions name it. preset, minutes: of the
-    reconstruction. light: where the lamps of a capture stood still. fallback: a part file for a capture that is refused.
+    reconstruction. light: where the lamps of a capture stood still. fallback: a part for a capture that is refused.
     """
 
     path: str

@@ -16,8 +16,9 @@ from core.errors import RecipeError
 from core.files import sha256_json
 from core.material import Material
 from core.models import FileModel, load, parse
-from flawsmith.captured import part_sha256
+from flawsmith.captured import is_capture, part_sha256
 from flawsmith.recipe import Recipe, whole
+from recon.save import REPORT
 from scenes import library
 from scenes.backdrops import BackdropSpec
 from scenes.cameras import CameraSpec
@@ -76,7 +77,7 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
 
     kinds: called with the name of each blueprint's kind; KeyError from it means that there is no such kind.
     """
-    part_path = recipe.file(recipe.part.path, "part")
+    part_path = _part_file(recipe)
     blueprints = tuple(
         WeightedBlueprint(_named(recipe, Blueprint, "blueprints", b.name), b.weight, b.count) for b in recipe.blueprints
     )
@@ -110,6 +111,18 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
         content=content,
         sha256=sha256_json({"recipe": content, "part": part_sha256(part_path)}),
     )
+
+
+def _part_file(recipe: Recipe) -> Path:
+    """The part's file; of a folder made by `reconstruct`, its report. RecipeError for a capture."""
+    place = recipe.place(recipe.part.path, "part")
+    if is_capture(place):
+        raise RecipeError(
+            f"part '{recipe.part.path}' is a capture that was not reconstructed yet",
+            "a part file, or a folder made by flawsmith reconstruct",
+            "use flawsmith run, which reconstructs it first",
+        )
+    return place / REPORT if place.is_dir() else recipe.file(recipe.part.path, "part")
 
 
 def _refuse_unknown_kinds(entries: tuple[WeightedBlueprint, ...], kinds: Callable[[str], object]) -> None:
