@@ -23,10 +23,11 @@ class Mesh:
     corner: name -> (m, 3, k) float64, linear inside each face; "normal" (k=3, unit) is the shading normal,
     smooth inside a smooth patch and split at sharp edges; "chart_<id>" (k=2, metres, NaN where the face is not
     in the chart); "lay" (see `parts.lay`); "captured_albedo" (k=3, linear) and "captured_gloss" (k=3: roughness,
-    metallic, confidence) of a part that was reconstructed from photographs.
+    metallic, confidence) of a part that was reconstructed from photographs or whose file has materials; "uv" (k=2,
+    see `core.texture`).
     face: name -> (m,) int32: "patch" (smooth patch), "solid", "cad_face" (-1 unknown), "colour",
-    "defect_tag" (0, or the id of the defect whose real geometry the face belongs to), "bare" (1 on raw metal:
-    fractures, burrs; else 0).
+    "texture" (index into the part's maps, -1: none), "defect_tag" (0, or the id of the defect whose real geometry the
+    face belongs to), "bare" (1 on raw metal: fractures, burrs; else 0).
     """
 
     vertices: np.ndarray

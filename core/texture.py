@@ -14,7 +14,7 @@ from core.arrays import frozen
 from core.colour import linear_from_srgb
 
 UV, TEXTURE = "uv", "texture"
-"""Of a mesh: the corner attribute (m, 3, 2), and the face attribute (m,) with the number of a part's maps (-1: none)."""
+"""Of a mesh: the corner attribute (m, 3, 2), and the face attribute (m,) with the number of the maps (-1: none)."""
 Wrap = Literal["repeat", "extend", "mirror"]
 
 

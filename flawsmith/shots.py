@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from core.blueprint import Blueprint
-from core.defect import DefectedPart
+from core.defect import DefectedPart, Site
 from core.errors import PlacementError, RecipeError
 from core.material import Material
 from core.mesh import CAPTURED, Mesh
@@ -17,6 +17,7 @@ from core.part import Part
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
 from defects.procedural.kinds import KINDS
+from defects.procedural.workpiece import Workpiece
 from flawsmith.captured import load_part
 from flawsmith.recipe import Recipe
 from flawsmith.resolve import Resolved, resolve
@@ -38,6 +39,7 @@ class Stock:
     seed: int
     part: Part
     meshes: Mapping[str, Mesh]
+    works: Mapping[str, Workpiece]
     sights: Mapping[str, Sight]
     allowed: np.ndarray | None
 
@@ -65,10 +67,11 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     part = load_part(resolved.part_path, choice)
     _refuse_uncaptured(part, resolved)
     meshes = {m.name: with_lay(part.mesh, m.lay) for m in resolved.materials}
+    works = {name: Workpiece.of(part, mesh) for name, mesh in meshes.items()}
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
     regions = choice.regions or (("!unseen",) if "unseen" in part.regions else ())
     allowed = part.select(*regions) if regions else None
-    return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, sights, allowed)
+    return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, works, sights, allowed)
 
 
 def _refuse_uncaptured(part: Part, resolved: Resolved) -> None:
@@ -153,12 +156,15 @@ class _Placing:
     def sight(self) -> Sight:
         return self.stock.sights[self.material.name]
 
-    def made(self, allowed: np.ndarray | None, *names: int) -> DefectedPart:
-        mesh = self.stock.meshes[self.material.name]
+    def made(
+        self, allowed: np.ndarray | None, *names: int, visible: Callable[[Site], bool] | None = None
+    ) -> DefectedPart:
+        work = self.stock.works[self.material.name]
         seed = child_seed(self.seed, "placement", *names)
         return defect_part(
-            self.stock.part, self.blueprints, material=self.material, seed=seed, mesh=mesh, allowed=allowed
-        )
+            self.stock.part, self.blueprints, material=self.material, seed=seed, allowed=allowed, visible=visible,
+            prepared=work,
+        )  # fmt: skip
 
     def haunted(self) -> _Placing:
         """For a good image of a look_at_defect run: the camera looks where a defect would have been seen."""
@@ -169,15 +175,15 @@ class _Placing:
     def specimen(self) -> DefectedPart:
         """The same for all views and attempts: the first placement whose every site looks out of the part."""
         for placement in range(PLACEMENTS):
-            made = self.made(self.stock.allowed, placement)
-            if all(self.sight.open(np.array(d.site.point_m), np.array(d.site.normal)) for d in made.defects):
+            made = self.made(self.stock.allowed, placement, visible=self._open)
+            if all(self._open(d.site) for d in made.defects):
                 return made
         raise PlacementError(f"{PLACEMENTS} placements were all inside the part", "an open site", "widen the regions")
 
     def looked_at(self, scene_of) -> tuple[DefectedPart, Scene]:
         """Defects anywhere, then a camera that looks at one of them; a hidden one is placed anew."""
         for placement in range(PLACEMENTS):
-            made = self.made(self.stock.allowed, self.attempt, placement)
+            made = self.made(self.stock.allowed, self.attempt, placement, visible=self._open)
             scene = scene_of(made)
             if any(self._shows(scene, d.site) for d in made.defects):
                 return made, scene
@@ -190,14 +196,17 @@ class _Placing:
         seen = self.sight.visible_faces(scene.camera, scene.world_from_part)
         allowed = seen if self.stock.allowed is None else seen & self.stock.allowed
         for placement in range(PLACEMENTS):
-            made = self.made(allowed, self.attempt, placement)
+            made = self.made(allowed, self.attempt, placement, visible=lambda site: self._shows(scene, site))
             if all(self._shows(scene, d.site) for d in made.defects):
                 return made
         raise PlacementError(
             f"{PLACEMENTS} placements were all hidden from the camera", "a site in view", "use viewpoint look_at_defect"
         )
 
-    def _shows(self, scene: Scene, site) -> bool:
+    def _open(self, site: Site) -> bool:
+        return self.sight.open(np.array(site.point_m), np.array(site.normal))
+
+    def _shows(self, scene: Scene, site: Site) -> bool:
         return self.sight.sees(scene.camera, scene.world_from_part, np.array(site.point_m), np.array(site.normal))
 
 

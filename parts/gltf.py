@@ -76,7 +76,7 @@ def read_gltf(data: bytes, name: str, folder: Path | None, max_faces: int, cad: 
         groups={n: tuple(s) for n, s in gathered.groups.items()},
         tree=tree,
         files=tuple(box.files),
-        notes=tuple(n for k in (skin.looks if skin else ()) for n in k.notes),
+        notes=tuple(n for k in (skin.looks if skin else ()) for n in (*k.notes, *k.faults)),
         skin=skin,
     )
 

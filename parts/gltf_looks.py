@@ -25,13 +25,19 @@ LEFT_OUT = ("occlusionTexture", "emissiveTexture")
 
 @dataclass
 class Painter:
-    """Reads each material, image and texture coordinate once, when a triangle needs it."""
+    """Reads each material and image once, when a triangle needs it. InputError for images outside the folder."""
 
     box: Container
     budget: Budget = field(default_factory=Budget)
     looks: dict[int, Look] = field(default_factory=dict)
     _images: dict[int, np.ndarray] = field(default_factory=dict)
     _maps: dict[tuple, PbrMaps] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for entry in self.box.items("images"):
+            uri = entry.get("uri")
+            if uri is not None and not str(uri).startswith("data:"):
+                beside(self.box.folder, unquote(str(uri)), self.box.name)
 
     def look(self, index: int) -> Look:
         if index not in self.looks:
@@ -154,7 +160,7 @@ class Painter:
     def _wrap(self, texture: dict[str, Any], name: str) -> tuple[Wrap, list[str]]:
         entry = self.box.item("textures", texture.get("index", -1))
         sampler = self.box.item("samplers", entry["sampler"]) if "sampler" in entry else {}
-        s, t = (WRAPS.get(sampler.get(k, 10497), REPEAT) for k in ("wrapS", "wrapT"))
+        s, t = WRAPS.get(sampler.get("wrapS", 10497), REPEAT), WRAPS.get(sampler.get("wrapT", 10497), REPEAT)
         return s, [] if s == t else [f"material '{name}': its image is taken to {s} both ways"]
 
 

@@ -46,7 +46,9 @@ def decoded(data: bytes, what: str, budget: Budget) -> np.ndarray:
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 budget.spend(*picture.size, what)
                 return _eight_bits(picture)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except UnidentifiedImageError as error:
+        raise InputError(f"{what} is no image", f"an image: {', '.join(FORMATS)}", "export it again") from error
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
         raise InputError(
             f"{what} cannot be read ({reason})", f"an image: {', '.join(FORMATS)}", "export it again"

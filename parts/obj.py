@@ -58,7 +58,7 @@ def read_obj(path: Path, unit: Unit | None, max_faces: int) -> tuple[Raw, Scale]
         material=material,
         material_names=tuple(scanned.materials),
         files=tuple(library.files),
-        notes=(*library.notes, *(n for k in (skin.looks if skin else ()) for n in k.notes)),
+        notes=(*library.notes, *(n for k in (skin.looks if skin else ()) for n in (*k.notes, *k.faults))),
         skin=skin,
     )
     return raw, asked(unit, points[np.isfinite(points).all(1)], path.name, "OBJ")

@@ -32,7 +32,10 @@ PLAIN_SCRATCH: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def marked(mesh: Mesh, face: int, point: np.ndarray, kind: str, values: Mapping[str, Any], towards=(1.0, 0.3, 0.2)):
+def marked(
+    mesh: Mesh, face: int, point: np.ndarray, kind: str, values: Mapping[str, Any], towards=(1.0, 0.3, 0.2),
+    material: Material = STEEL,
+):  # fmt: skip
     """DefectedPart with one decal of `kind` at a point inside a face, and its normal."""
     normal = mesh.face_normals[face]
     direction = np.asarray(towards) - (np.asarray(towards) @ normal) * normal
@@ -41,7 +44,7 @@ def marked(mesh: Mesh, face: int, point: np.ndarray, kind: str, values: Mapping[
     made = KINDS[kind]
     params = made.parameters(values, "test")
     reach = made.reach_mm(params) * 1e-3
-    layers = made.paint(params, Ground(STEEL), child(5, kind))
+    layers = made.paint(params, Ground(material), child(5, kind))
     fine, parent = refine_around(mesh, [site], reach)
     fine = fine.with_corner(**{chart_name(1): unfold(fine, located(fine, parent, site), reach).uv_m})
     fine = fine.with_face(defect_tag=np.zeros(len(fine.faces)))
