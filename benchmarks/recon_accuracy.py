@@ -3,10 +3,10 @@
     python benchmarks/recon_accuracy.py --cache FOLDER --out FOLDER [--preset standard --minutes 10]
         [--only housing_powder,spot_primer] [--methods hull,ours] [--size 256 --views 36]
 
-Captures are made as `flawsmith simulate-capture` makes them (by Cycles, not the fit's shader) and kept in the cache, and
-so are finished rows: the same call goes on where it stopped. Parts from the real data are left out where it is absent
-(`--data`, or FLAWSMITH_REAL_DATA, or ../shared/data). Each row is measured in a process of its own. Relighting renders
-truth and reconstruction with Cycles under two photographed surroundings.
+Captures are made as `flawsmith simulate-capture` makes them (by Cycles, not the fit's shader). They are kept in the
+cache, and so are finished rows: the same call goes on where it stopped. Parts from the real data are left out where it
+is absent (`--data`, or FLAWSMITH_REAL_DATA, or ../shared/data). Each row is measured in a process of its own.
+Relighting renders truth and reconstruction with Cycles under two photographed surroundings.
 """
 
 from __future__ import annotations
@@ -207,8 +207,9 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
         if own:
             means = {k: _mean(own, k) for k in ("seen_percent", "all_percent", "psnr", "relit_scaled_psnr")}
             lines.append(
-                f"- {method}, mean of {len(own)}: seen {means['seen_percent']:.3f} %, all "
-                f"{means['all_percent']:.3f} %, held-out {means['psnr']:.1f} dB, scaled relighting {means['relit_scaled_psnr']:.1f} dB"
+                f"- {method}, mean of {len(own)}: seen {means['seen_percent']:.3f} %, "
+                f"all {means['all_percent']:.3f} %, held-out {means['psnr']:.1f} dB, "
+                f"scaled relighting {means['relit_scaled_psnr']:.1f} dB"
             )
     for other in ("hull", "no_shadows", "fixed_light"):
         pairs = [(by[p, "ours"], by[p, other]) for p, m in by if m == "ours" and (p, other) in by]

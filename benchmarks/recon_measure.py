@@ -124,7 +124,8 @@ class Painter:
         local = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ np.linalg.inv(view.intrinsics).T
         ways = local @ view.camera_from_part[:3, :3]
         starts = np.broadcast_to(view.centre, ways.shape)
-        face, ray, points = self.mesh.ray.intersects_id(starts, ways, multiple_hits=False, return_locations=True)
+        hits: Any = self.mesh.ray.intersects_id(starts, ways, multiple_hits=False, return_locations=True)
+        face, ray, points = hits
         weights = trimesh.triangles.points_to_barycentric(self.mesh.triangles[face], points)
         image = np.zeros((len(ways), 3))
         image[ray] = (colours[self.mesh.faces[face]] * weights[..., None]).sum(1)
@@ -141,14 +142,12 @@ def held_out(capture: Capture, found: Found) -> dict[str, float]:
         image = painter.picture(found.colours[number], view)
         part.append(squared_error(image, view.image, view.mask > EDGE))
         whole.append(squared_error(image, view.image * view.mask[..., None]))
-    return {
-        "psnr": float(np.mean([decibel(s) for s in part])),
-        "whole_psnr": float(np.mean([decibel(s) for s in whole])),
-    }
+    means = [float(np.mean([decibel(s) for s in squared])) for squared in (part, whole)]
+    return {"psnr": means[0], "whole_psnr": means[1]}
 
 
 def shape(capture: Capture, found: Found, truth: Path, seed: int) -> dict[str, float]:
-    mesh = trimesh.load(truth / "part.ply", process=False)
+    mesh: Any = trimesh.load(truth / "part.ply", process=False)
     true, ours = (np.array(mesh.vertices), np.array(mesh.faces)), (found.vertices, found.faces)
     every = compare_shapes(ours, true, child(seed, "all"))
     seen = compare_shapes(ours, true, child(seed, "seen"), capture.training)
@@ -197,15 +196,10 @@ def relit_views(truth: dict, transforms: dict, every: int = 8) -> tuple[list[Cam
     """Cameras in the room and poses world_from_part of the views that are held out."""
     cameras, poses = [], []
     for frame in truth["frames"][every - 1 :: every]:
-        cameras.append(
-            Camera(
-                projection="perspective",
-                width=transforms["w"],
-                height=transforms["h"],
-                pixels_per_unit=transforms["fl_x"],
-                world_from_camera=as_matrix(np.array(frame["room_from_camera"])),
-            )  # fmt: skip
-        )
+        width, height, focal = (transforms[k] for k in ("w", "h", "fl_x"))
+        pose = as_matrix(np.array(frame["room_from_camera"]))
+        size = {"width": width, "height": height, "pixels_per_unit": focal}
+        cameras.append(Camera(projection="perspective", world_from_camera=pose, **size))
         turn = trimesh.transformations.rotation_matrix(np.radians(frame["table_deg"]), [0, 0, 1])
         poses.append(np.asarray(turn) @ np.array(truth["sessions"][0]["room_from_part"]))
     return cameras, poses
