@@ -41,7 +41,7 @@ SUBJECTS = (
     Subject("featuretype_powder", "painted", "cad/cascadio/featuretype.STEP", True, {"material": "powder_coat_grey"}),
     Subject("wingnut_powder", "painted", WINGNUT, True, {"material": "powder_coat_grey", "unit": "cm", "up": "+y"}),
     Subject("wingnut_cast", "metal", WINGNUT, True, {"material": "sand_cast_aluminium", "unit": "cm", "up": "+y"}),
-    Subject("shaft_turned", "metal", SHAFT, False, {"material": "turned_steel", "up": "+x"}),
+    Subject("shaft_turned", "metal", SHAFT, False, {"material": "turned_steel"}),
     Subject("featuretype_brushed", "metal", "cad/cascadio/featuretype.STEP", True, {"material": "brushed_steel"}),
     Subject("housing_gloss", "glossy", HOUSING, False, {"material": "gloss_paint_green"}),
 )

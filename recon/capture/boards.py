@@ -166,10 +166,12 @@ def _calibrated(seen: Sequence[Sighting], size: tuple[int, int]) -> tuple[np.nda
     return k, coefficients
 
 
-def _pose(s: Sighting, k: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pose(s: Sighting, k: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Of the two poses that a plane allows, the better one, refined; corners that are off are left aside (a part or a
-    shadow that cuts through a square moves its corner)."""
+    shadow that cuts through a square moves its corner). None where all corners but one lie in a row."""
     _, turns, shifts, errors = cv2.solvePnPGeneric(s.points, s.pixels, k, coefficients, flags=cv2.SOLVEPNP_IPPE)
+    if not len(turns):
+        return None
     best = int(np.argmin(np.ravel(errors)))
     pose = cv2.solvePnPRefineLM(s.points, s.pixels, k, coefficients, turns[best], shifts[best])
     off = _errors(s, pose, k, coefficients)
