@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from core.blueprint import Blueprint
-from core.defect import Defect, DefectedPart, chart_name
+from core.defect import Defect, DefectedPart, Site, chart_name
 from core.errors import PlacementError
 from core.material import Material
 from core.mesh import Mesh
 from core.part import Part
 from core.seeds import child, child_seed
 from defects.procedural import decals, forming
-from defects.procedural.bench import BASE, Bench, Draft, Request
+from defects.procedural.bench import Bench, Draft, Request
 from defects.procedural.catalogue import check
-from defects.procedural.placement import Placer
 from defects.procedural.relief import bake
 from defects.procedural.solids import Pair, compact
+from defects.procedural.workpiece import BASE, Workpiece
 
 TRIES = 8
 """Sites (and parameter draws) that are tried for one request before it is given up."""
@@ -40,20 +40,21 @@ def defect_part(
     seed: int,
     mesh: Mesh | None = None,
     allowed: np.ndarray | None = None,
+    visible: Callable[[Site], bool] | None = None,
+    prepared: Workpiece | None = None,
 ) -> DefectedPart:
     """The part with one defect for each blueprint in `requests`, ids 1, 2, ... in that order.
 
     mesh: the part's mesh with more attributes on it (lay), the same faces. allowed: (m,) bool over them: where sites
-    may lie. Every request draws from its own stream under `seed`, so it does not depend on the others except for
-    the room they take. Raises PlacementError when a request finds no site, RecipeError when it does not fit its kind.
+    may lie. visible: sites on faces and edges for which it is False are drawn anew, a few times. prepared:
+    `Workpiece.of(part, mesh)`, for many calls. Every request draws from its own stream under `seed`, so it does not
+    depend on the others except for the room they take. Raises PlacementError when a request finds no site, RecipeError
+    when it does not fit its kind.
     """
-    base = part.mesh if mesh is None else mesh
-    if len(base.faces) != len(part.mesh.faces):
-        raise ValueError(f"mesh has {len(base.faces)} faces, the part {len(part.mesh.faces)}")
     if len(requests) > 255:
         raise PlacementError(f"{len(requests)} defects on one part", "at most 255", "ask for fewer")
-    base = base.with_face(**{BASE: np.arange(len(base.faces))})
-    bench = Bench(part, Placer(part, base), material, seed, base, base, Pair.of(base), allowed)
+    work = prepared or Workpiece.of(part, mesh)
+    bench = Bench(work, material, seed, work.base, work.pair, allowed, visible)
     asked = [Request(i, b, check(b, f"blueprint '{b.name}'")) for i, b in enumerate(requests)]
     drafts: dict[int, Draft] = {}
     for request in sorted(asked, key=lambda r: (r.kind.form != "solid", r.index)):

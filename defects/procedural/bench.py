@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,17 @@ from core.layers import Layers
 from core.material import Material
 from core.mesh import Mesh, barycentric
 from core.part import Part
-from defects.procedural.features import Feature, find_features
+from defects.procedural.features import Feature
 from defects.procedural.kind import Kind
 from defects.procedural.placement import Placer
 from defects.procedural.solids import Pair
+from defects.procedural.workpiece import BASE, Workpiece
+
+LOOKS = 12
+"""Sites that are drawn for one that can be seen."""
 
 Zones = list[tuple[np.ndarray, float]]
 """Spheres: centre (3,) and radius, metres, part frame."""
-
-BASE = "_base"
-"""Temporary face attribute: the face of the part's mesh that a face lies in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +65,33 @@ class Draft:
 @dataclass
 class Bench:
     """What the requests share while they are placed. surface: the mesh with the charts so far, refined around them;
-    pair: the base mesh with the solid changes so far. taken: zones by request."""
+    pair: the base mesh with the solid changes so far. taken: zones by request. visible: whether a site will do."""
 
-    part: Part
-    placer: Placer
+    work: Workpiece
     material: Material
     seed: int
-    base: Mesh
     surface: Mesh
     pair: Pair
     allowed: np.ndarray | None
+    visible: Callable[[Site], bool] | None = None
     taken: Zones = field(default_factory=list)
     fixed: Zones = field(default_factory=list)
 
-    @cached_property
+    @property
+    def part(self) -> Part:
+        return self.work.part
+
+    @property
+    def base(self) -> Mesh:
+        return self.work.base
+
+    @property
+    def placer(self) -> Placer:
+        return self.work.placer
+
+    @property
     def features(self) -> tuple[Feature, ...]:
-        """Holes and bosses of the part, found when first asked for."""
-        return find_features(self.base)
+        return self.work.features
 
     def occupied(self, request: Request) -> Zones:
         """Zones to stay clear of: all, or for decals that may overlap only those that change shape."""
@@ -91,12 +101,16 @@ class Bench:
     def place(
         self, request: Request, reach_m: float, half_extent_m: tuple[float, float] | None, rng: np.random.Generator
     ) -> Site:
-        """A site from the placer, clear of what is occupied. half_extent_m: (along, across) of long footprints."""
+        """A site from the placer, clear of what is occupied, and visible if one of `LOOKS` is: nothing has been painted
+        yet, so a hidden one costs little. half_extent_m: (along, across) of long footprints."""
         rule = request.blueprint.placement.model_copy(update={"overlap": False})
         blueprint = request.blueprint.model_copy(update={"placement": rule})
-        return self.placer.place(
-            blueprint, reach_m, rng, self.allowed, self.occupied(request), half_extent_m=half_extent_m
-        )
+        zones = self.occupied(request)
+        for _ in range(LOOKS):
+            site = self.placer.place(blueprint, reach_m, rng, self.allowed, zones, half_extent_m=half_extent_m)
+            if self.visible is None or self.visible(site):
+                break
+        return site
 
 
 def row_at(mesh: Mesh, site: Site) -> int:

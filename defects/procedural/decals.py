@@ -14,12 +14,13 @@ from core.mesh import Mesh, barycentric
 from core.seeds import child
 from defects.procedural.bench import Bench, Draft, Request, Zones, row_at
 from defects.procedural.chart import unfold
-from defects.procedural.kind import MM, Ground
+from defects.procedural.kind import MM, Anywhere, Ground
 from defects.procedural.measure import label_size
+from defects.procedural.own_finish import finish_at
 from defects.procedural.refine import refine_around
 from defects.procedural.solids import Pair
 
-RELIEF_STEPS = 24
+RELIEF_STEPS = 16
 """Edges under a relief are shorter than its radius over this."""
 
 LONG = 1.5
@@ -35,14 +36,18 @@ def make(bench: Bench, request: Request, values: dict[str, Any], rng: np.random.
     params = kind.parameters(values, request.origin)
     stream = int(rng.integers(2**62))
     assert kind.paint is not None
-    # What a kind paints depends a little on the ground, and the room that it needs on what it paints: paint twice.
-    rough = kind.paint(params, Ground(bench.material), child(stream, "paint"))
+    # What some kinds paint depends on the site, and the site on the room that the paint needs: those paint twice.
+    anywhere = Anywhere(bench.material)
+    rough = kind.paint(params, anywhere, child(stream, "paint"))
     reach = max(kind.reach_mm(params) * MM, affected_radius(rough))
     site = bench.place(request, reach, footprint(rough), rng)
-    layers = kind.paint(params, ground_at(bench, site), child(stream, "paint"))
+    again = anywhere.asked or bench.material.captured
+    layers = kind.paint(params, ground_at(bench, site), child(stream, "paint")) if again else rough
     radius = affected_radius(layers)
     surface, _ = refine_around(bench.surface, [site], radius)
-    chart = unfold(surface, replace(site, face=row_at(surface, site)), radius, blueprint.placement.cross_edges)
+    window = half_extents(layers) if footprint(layers) else None
+    here = replace(site, face=row_at(surface, site))
+    chart = unfold(surface, here, radius, blueprint.placement.cross_edges, half_extent_m=window)
     whole = min(chart.reached_m, chart.clear_m)
     if not holds_label(chart.uv_m[chart.valid], whole, layers):
         raise PlacementError(
@@ -73,7 +78,8 @@ def ground_at(bench: Bench, site: Site) -> Ground:
         marks = where @ base.corner["lay_tangent"][face]
         u, n = np.asarray(site.direction), np.asarray(site.normal)
         angle = float(np.arctan2(marks @ np.cross(n, u), marks @ u))
-    return Ground(bench.material, angle, float(bench.placer.ground.bend_radius[face]))
+    material = finish_at(bench.material, base, bench.part.maps, face, np.asarray(site.point_m))
+    return Ground(material, angle, float(bench.placer.ground.bend_radius[face]))
 
 
 def footprint(layers: Layers) -> tuple[float, float] | None:

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from core.defect import Site
 from core.errors import PlacementError
 from core.mesh import Mesh
-from defects.procedural.bench import BASE, Bench, Draft, Request, row_at
+from defects.procedural.bench import Bench, Draft, Request, row_at
 from defects.procedural.edges import EdgePath, edge_path
 from defects.procedural.features import Feature
 from defects.procedural.kind import MM
@@ -20,6 +20,7 @@ from defects.procedural.kinds import burr, chip, missing_feature
 from defects.procedural.measure import bounding_zone
 from defects.procedural.omission import omit
 from defects.procedural.solids import Body, Change, Pair, any_tangent, edit
+from defects.procedural.workpiece import BASE
 
 Builder = Callable[[Any, EdgePath, np.random.Generator], Body]
 

@@ -28,6 +28,17 @@ class Ground:
     curvature_radius_m: float = np.inf
 
 
+class Anywhere(Ground):
+    """Ground before a site is known. asked: whether a generator wanted to know what only a site can tell."""
+
+    asked: bool = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("lay_angle_rad", "curvature_radius_m"):
+            object.__setattr__(self, "asked", True)
+        return super().__getattribute__(name)
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of defect.

@@ -24,11 +24,13 @@ def label_area(layers: Layers) -> float:
     the part of each that lies below zero is exact.
     """
     d = layers.sdf_m.astype(np.float64)
-    corners = d[:-1, :-1], d[:-1, 1:], d[1:, 1:], d[1:, :-1]
-    middle = np.mean(corners, axis=0)
-    whole = 0.0
+    corners = np.stack([a.ravel() for a in (d[:-1, :-1], d[:-1, 1:], d[1:, 1:], d[1:, :-1])])
+    below = (corners < 0).sum(axis=0)
+    whole = 4.0 * float((below == 4).sum())
+    corners = corners[:, (below > 0) & (below < 4)]
+    middle = corners.mean(axis=0)
     for a, b in zip(corners, (*corners[1:], corners[0]), strict=True):
-        whole += float(_share_below_zero(np.stack([a.ravel(), b.ravel(), middle.ravel()])).sum())
+        whole += float(_share_below_zero(np.stack([a, b, middle])).sum())
     return whole / 4 * layers.pitch_m**2
 
 

@@ -52,21 +52,52 @@ def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
 
 def gradient_noise(u: np.ndarray, v: np.ndarray, wavelength: float, rng: np.random.Generator) -> np.ndarray:
     """Perlin (2002) gradient noise at (u, v), same unit as `wavelength`; about -1..1, zero mean."""
-    x, y = u / wavelength, v / wavelength
-    ix, iy = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    x, y = np.asarray(u, float) / wavelength, np.asarray(v, float) / wavelength
+    if x.ndim == 2 and np.shape(x) == np.shape(y) and (x == x[:1]).all() and (y == y[:, :1]).all():
+        return _noise_on_rows(x[0], y[:, 0], rng)
+    ix, iy = np.floor(x), np.floor(y)
     fx, fy = x - ix, y - iy
     lowx, lowy = ix.min(), iy.min()
-    angle = rng.uniform(0, 2 * np.pi, (int(iy.max() - lowy) + 2, int(ix.max() - lowx) + 2))
-    gx, gy = np.cos(angle), np.sin(angle)
-    sx, sy = (t * t * t * (t * (t * 6 - 15) + 10) for t in (fx, fy))
+    gx, gy = _gradients(int(iy.max() - lowy) + 2, int(ix.max() - lowx) + 2, rng)
+    width = gx.shape[1]
+    at = ((iy - lowy) * width + (ix - lowx)).astype(np.intp)
+    sx, sy = _ease(fx), _ease(fy)
 
     def corner(dx: int, dy: int) -> np.ndarray:
-        r, c = iy - lowy + dy, ix - lowx + dx
-        return gx[r, c] * (fx - dx) + gy[r, c] * (fy - dy)
+        # take on a shifted view reads the neighbour's gradient without a new index
+        shift = dy * width + dx
+        across, along = (g.ravel()[shift:].take(at, mode="clip") for g in (gx, gy))
+        return across * (fx - dx) + along * (fy - dy)
 
-    low = corner(0, 0) * (1 - sx) + corner(1, 0) * sx
-    high = corner(0, 1) * (1 - sx) + corner(1, 1) * sx
-    return (low * (1 - sy) + high * sy) * np.sqrt(2)
+    low, high = corner(0, 0), corner(0, 1)
+    low += (corner(1, 0) - low) * sx
+    high += (corner(1, 1) - high) * sx
+    low += (high - low) * sy
+    return low * np.sqrt(2)
+
+
+def _noise_on_rows(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same on the grid of columns x (w,) and rows y (h,): between two lattice rows the noise is
+    a + f b with a, b of the column alone."""
+    ix, iy = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+    fx, fy = x - ix, y - iy
+    gx, gy = _gradients(int(np.ptp(iy)) + 2, int(np.ptp(ix)) + 2, rng)
+    c, r = ix - ix.min(), iy - iy.min()
+    sx, sy = _ease(fx), _ease(fy)[:, None]
+    a = gx[:, c] * (fx * (1 - sx)) + gx[:, c + 1] * ((fx - 1) * sx)
+    b = gy[:, c] * (1 - sx) + gy[:, c + 1] * sx
+    fy = fy[:, None]
+    low, high = a[r] + fy * b[r], a[r + 1] + (fy - 1) * b[r + 1]
+    return np.sqrt(2) * (low + (high - low) * sy)
+
+
+def _gradients(rows: int, columns: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    angle = rng.uniform(0, 2 * np.pi, (rows, columns))
+    return np.cos(angle), np.sin(angle)
+
+
+def _ease(t: np.ndarray) -> np.ndarray:
+    return t * t * t * (t * (t * 6 - 15) + 10)
 
 
 def fractal_noise(

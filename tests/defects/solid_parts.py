@@ -7,8 +7,8 @@ import numpy as np
 import open3d as o3d
 
 from core.mesh import NORMAL, Mesh
-from defects.procedural.bench import BASE
 from defects.procedural.solids import Pair, compact, creased_normals, is_closed
+from defects.procedural.workpiece import BASE
 
 MM = 1e-3
 

@@ -17,10 +17,10 @@ from core.mesh import NORMAL, Mesh, barycentric
 from core.part import Part, Region
 from core.seeds import child
 from defects.procedural.apply import defect_part
-from defects.procedural.bench import BASE
 from defects.procedural.catalogue import check, load_catalogue
 from defects.procedural.kinds import KINDS
 from defects.procedural.solids import is_closed
+from defects.procedural.workpiece import BASE
 from tests import shapes
 
 STEEL = Material(

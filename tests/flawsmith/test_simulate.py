@@ -17,7 +17,7 @@ from core.camera import Camera, as_matrix, look_at
 from core.errors import FlawsmithError, InputError
 from core.job import Light
 from flawsmith.cli import app
-from flawsmith.images import read_exr
+from flawsmith.images import read_exr, write_exr
 from flawsmith.simulate import CapturePlan, drift, simulate_capture
 from flawsmith.simulate_board import board_for, printed_side_m
 from flawsmith.simulate_light import directions, environment
@@ -294,6 +294,38 @@ def test_a_capture_is_rendered_and_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.render
+def test_the_surroundings_are_where_the_truth_has_them(tmp_path: Path) -> None:
+    """What the camera sees beside the part is environment.exr, looked up along its rays."""
+    from core.colour import linear_from_srgb
+
+    rng = np.random.Generator(np.random.PCG64(5))
+    patches = rng.uniform(0.1, 1.0, (8, 16, 3)).astype(np.float32)
+    write_exr(tmp_path / "sky.exr", np.repeat(np.repeat(patches, 8, 0), 8, 1), ("R", "G", "B"), "float")
+    trimesh.creation.box((0.06, 0.04, 0.02)).export(tmp_path / "box.stl")
+    plan = CapturePlan(
+        views=6, elevations_deg=(5.0, 60.0), size_px=48, samples=4, unit="m", noise=False, camera="smart_1mp3_8mm",
+        environment=str(tmp_path / "sky.exr"),
+    )  # fmt: skip
+    out = simulate_capture(tmp_path / "box.stl", tmp_path / "capture", plan)
+    truth = json.loads((out / "truth" / "truth.json").read_text())
+    assert truth["environment"] and str(tmp_path) not in json.dumps(truth)
+    light = read_exr(out / "truth" / "environment.exr")
+    focal = json.loads((out / "transforms.json").read_text())["fl_x"]
+    x, y = np.meshgrid(np.arange(48) + 0.5, np.arange(48) + 0.5)
+    for frame in truth["frames"][::6]:
+        photo = linear_from_srgb(np.array(Image.open(out / frame["file_path"])) / 255)
+        empty = np.array(Image.open(out / frame["file_path"].replace("images", "masks"))) == 0
+        pose = np.array(frame["room_from_camera"])[:3, :3]
+        ways = np.stack([(x - 24) / focal, (y - 24) / focal, np.ones_like(x)], -1) @ pose.T
+        ways /= np.linalg.norm(ways, axis=-1, keepdims=True)
+        column = (np.arctan2(ways[..., 1], ways[..., 0]) / (2 * np.pi) + 0.5) * 256
+        row = np.arccos(ways[..., 2]) / np.pi * 128
+        shown = np.clip(light[row.astype(int), column.astype(int)] * frame["exposure"], 0, 1)
+        error = np.abs(shown - photo)[empty].max(-1)
+        assert len(error) > 500 and np.median(error) < 0.01 and np.ptp(shown[empty], axis=0).max() > 0.1
+
+
+@pytest.mark.render
 def test_the_command_writes_steps_and_a_board(tmp_path: Path) -> None:
     mesh, out = tmp_path / "box.stl", tmp_path / "capture"
     trimesh.creation.box((0.06, 0.04, 0.02)).export(mesh)
@@ -314,7 +346,6 @@ def test_a_fit_that_is_right_looks_right_under_other_light(tmp_path: Path) -> No
     """The truth's own shape and finish, handed over as a reconstruction would be, match the library's finish."""
     from core.material import Material
     from defects.procedural.apply import defect_part
-    from flawsmith.images import write_exr
     from flawsmith.relight import coloured, photographs, surrounding
     from parts import load
     from recon.metrics import pooled_psnr
@@ -330,11 +361,11 @@ def test_a_fit_that_is_right_looks_right_under_other_light(tmp_path: Path) -> No
     vertices, faces, n = part.mesh.vertices, part.mesh.faces, len(part.mesh.vertices)
     look = [np.tile(finish.surface.albedo, (n, 1)), np.full(n, finish.surface.roughness), np.zeros(n)]
     cameras, poses = [camera_at((0.2, 0, 0.1), 48)] * 2, [np.eye(4), turned(1.0)]
-    light = (surrounding(tmp_path / "sky.exr", 0.3),)
+    scene = (cameras, poses, (surrounding(tmp_path / "sky.exr", 0.3),))
     with Renderer() as renderer:
-        true = photographs(renderer, (defect_part(part, (), material=finish, seed=0), finish), cameras, poses, light)
-        ours = photographs(renderer, coloured(vertices, faces, *look), cameras, poses, light)
-        wrong = photographs(renderer, coloured(vertices, faces, 0.5 * look[0], *look[1:]), cameras, poses, light)
+        true = photographs(renderer, (defect_part(part, (), material=finish, seed=0), finish), *scene, samples=8)
+        ours = photographs(renderer, coloured(vertices, faces, *look), *scene, samples=8)
+        wrong = photographs(renderer, coloured(vertices, faces, 0.5 * look[0], *look[1:]), *scene, samples=8)
     masks, known = [t.part for t in true], [t.radiance for t in true]
     assert all(m.sum() > 100 for m in masks)
     assert pooled_psnr([t.radiance for t in ours], known, masks) > 35

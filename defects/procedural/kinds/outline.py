@@ -28,4 +28,6 @@ def blob(
     if not irregularity:
         return sdf, q
     q = q / (1 + irregularity * np.clip(fractal_noise(u, v, wavelength, rng, 3), -1, 1))
-    return normalised((q - 1) * min(a, b), grid.pitch, 4 * max(a, b)), q
+    sdf = normalised((q - 1) * min(a, b), grid.pitch, 4 * max(a, b))
+    # steep noise makes far places read near; the circle that holds the outline says how far they are at least
+    return np.maximum(sdf, np.hypot(u, v) - max(a, b) * (1 + irregularity)), q
