@@ -1,0 +1,50 @@
+"""What every backend of the photo route does: change the masked part of one square crop into a damage of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from core.arrays import frozen
+
+GOOD = "good"
+"""The null type: the crop is painted again without damage. It measures how much grain a backend regrows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A square window of a photograph at the backend's size.
+
+    image: (n, n, 3) float32, sRGB encoded, 0 to 1. mask: (n, n) bool, where the defect goes: never empty, never full.
+    part: (n, n) bool, what belongs to the part. mm_per_px: of the crop's pixels; NaN where the scale is not known.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    part: np.ndarray
+    mm_per_px: float = float("nan")
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "image", frozen(self.image, np.float32, (None, None, 3), "image"))
+        put(self, "mask", frozen(self.mask, bool, self.image.shape[:2], "mask"))
+        put(self, "part", frozen(self.part, bool, self.image.shape[:2], "part"))
+
+
+class Painter(Protocol):
+    """A backend. name: tiny, sd15, sd15-controlnet. size: side of the crops that it paints, pixels. types: the kinds
+    of damage that it knows, GOOD among them. facts: what a manifest keeps (weights' sha256, steps, guidance)."""
+
+    name: str
+    size: int
+    types: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+    def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
+        """One painted image for each crop, float32 like its own. The same crop, damage and seed give the same image,
+        whatever stands beside it in the list. Pixels outside the mask may differ: the caller puts the photograph's
+        own back. InputError for a damage that is not among `types`."""
+        ...
