@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 from typer.testing import CliRunner
 
 from core.camera import Camera, as_matrix, look_at
@@ -303,7 +304,7 @@ def test_the_surroundings_are_where_the_truth_has_them(tmp_path: Path) -> None:
     write_exr(tmp_path / "sky.exr", np.repeat(np.repeat(patches, 8, 0), 8, 1), ("R", "G", "B"), "float")
     trimesh.creation.box((0.06, 0.04, 0.02)).export(tmp_path / "box.stl")
     plan = CapturePlan(
-        views=6, elevations_deg=(5.0, 60.0), size_px=48, samples=4, unit="m", noise=False, camera="smart_1mp3_8mm",
+        views=6, elevations_deg=(5.0, 60.0), size_px=48, samples=4, unit="m", noise=False, camera="area_5mp_12mm",
         environment=str(tmp_path / "sky.exr"),
     )  # fmt: skip
     out = simulate_capture(tmp_path / "box.stl", tmp_path / "capture", plan)
@@ -321,8 +322,12 @@ def test_the_surroundings_are_where_the_truth_has_them(tmp_path: Path) -> None:
         column = (np.arctan2(ways[..., 1], ways[..., 0]) / (2 * np.pi) + 0.5) * 256
         row = np.arccos(ways[..., 2]) / np.pi * 128
         shown = np.clip(light[row.astype(int), column.astype(int)] * frame["exposure"], 0, 1)
-        error = np.abs(shown - photo)[empty].max(-1)
-        assert len(error) > 500 and np.median(error) < 0.01 and np.ptp(shown[empty], axis=0).max() > 0.1
+        spread = maximum_filter(shown, (7, 7, 1)) - minimum_filter(shown, (7, 7, 1))
+        inside = empty & (spread.max(-1) < 0.02)  # of a patch: the picture is softer than the file at their borders
+        inside[[0, 1, 2, -3, -2, -1]] = inside[:, [0, 1, 2, -3, -2, -1]] = False
+        error = np.abs(shown - photo)[inside].max(-1)
+        assert len(error) > 250 and np.median(error) < 0.01 and np.percentile(error, 95) < 0.05
+        assert np.ptp(shown[inside], axis=0).min() > 0.3
 
 
 @pytest.mark.render
