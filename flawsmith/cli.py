@@ -30,6 +30,9 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, see docs/recipe.md.")]
 Device = Annotated[str, typer.Option(help="cpu, optix, cuda, hip, metal, or auto: the best there is.")]
+BlenderFile = Annotated[
+    Path | None, typer.Option("--blender", help="Render with this Blender executable instead of the bpy wheel.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Outside = Annotated[bool, typer.Option("--allow-outside", help="Let the recipe name files outside its folder.")]
@@ -70,6 +73,7 @@ def run(
     images: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     device: Device = "auto",
+    blender: BlenderFile = None,
     quiet: Quiet = False,
     json_: Json = False,
     allow_outside: Outside = False,
@@ -83,7 +87,7 @@ def run(
 
     folder = out_ or Path("out") / chosen.name
     with Bar(chosen.name, err, quiet or json_) as bar:
-        summary = make(chosen, folder, images=images, seed=seed, device=device, progress=bar)
+        summary = make(chosen, folder, images=images, seed=seed, device=device, progress=bar, blender=blender)
     if json_:
         print(json.dumps(summary.model_dump(mode="json")))
     elif not quiet:

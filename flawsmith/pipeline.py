@@ -29,7 +29,7 @@ from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
 from flawsmith.versions import versions
-from render.client import Renderer
+from render.client import Renderer, blender_version
 from render.frames import read_frame, read_ids
 from render.jobs import build_job
 
@@ -66,7 +66,7 @@ def run(
     out = Path(out)
     stock = load_stock(with_reconstruction(recipe, out), seed)
     count = recipe.images if images is None else images
-    writer = DatasetWriter(out, header(stock))
+    writer = DatasetWriter(out, header(stock, blender))
     todo = [i for i in range(count) if i not in writer.finished]
     with Renderer(device, blender) as renderer:
         for done, index in enumerate(todo, count - len(todo)):
@@ -81,8 +81,11 @@ def run(
     return summary.model_copy(update={"notes": tuple(notes)})
 
 
-def header(stock: Stock) -> DatasetHeader:
+def header(stock: Stock, blender: Path | None = None) -> DatasetHeader:
     recipe = stock.resolved.recipe
+    software = versions()
+    if blender is not None:
+        software = software.model_copy(update={"blender": blender_version(blender)})
     return DatasetHeader(
         name=recipe.name or stock.part.name,
         recipe_sha256=stock.resolved.sha256,
@@ -93,7 +96,7 @@ def header(stock: Stock) -> DatasetHeader:
         outputs=recipe.recorded_outputs,
         exports=recipe.exports,
         twin=recipe.twin,
-        versions=versions(),
+        versions=software,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,7 +98,8 @@ class Renderer:
         try:
             process.stdin.write(line + "\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
+            while (answer := process.stdout.readline()) and not answer.startswith("{"):
+                self._log.append(answer.rstrip())  # a Blender executable greets before the worker can speak
         except BrokenPipeError:
             answer = ""
         if not answer:
@@ -112,10 +114,13 @@ class Renderer:
         else:
             command = [str(self.blender), "--background", "--factory-startup", "--disable-autoexec", "--python", script]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-            start_new_session=True,
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise _no_blender(Path(command[0]), str(error)) from error
         Thread(target=self._listen, args=(self._process,), daemon=True).start()
         return self._process
 
@@ -138,6 +143,24 @@ class Renderer:
         except (subprocess.TimeoutExpired, BrokenPipeError):
             process.kill()
             process.wait()
+
+
+def blender_version(blender: Path) -> str:
+    """What an executable calls itself, such as 5.2.0. RenderError when it is not a Blender."""
+    try:
+        done = subprocess.run([str(blender), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _no_blender(blender, str(error)) from error
+    said = re.match(r"Blender (\d+\.\d+(?:\.\d+)?)", done.stdout)
+    if said is None:
+        raise _no_blender(blender, "it does not say which Blender it is")
+    return said[1]
+
+
+def _no_blender(blender: Path, reason: str) -> RenderError:
+    return RenderError(
+        f"{blender} cannot be used ({reason})", "a Blender executable, 4.5 or 5.2", "give the path of one"
+    )
 
 
 def _paths(files: Mapping[str, str]) -> dict[str, Path]:
