@@ -1,0 +1,178 @@
+"""Pictures of a reconstruction beside the photographs it was made from, and how far they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from core.colour import srgb_from_linear
+from recon.bake import Maps
+from recon.capture.model import Capture, View
+from recon.raster.protocol import Topology
+from recon.raster.warp_backend import WarpRasterizer
+from recon.result import Reconstruction
+from recon.shading import vertex_normals
+from recon.sights import linear_in_albedo
+
+FINE = 2
+"""Samples per pixel and axis."""
+TIMES = 4
+"""Factor on the differences that are shown."""
+SHOWN_PX = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """One view, sRGB (h, w, 3) float32 before black. photo: the part alone. render: the fit's own picture, with its
+    maps. difference: absolute, sRGB, not yet enlarged. normals: camera frame, x right, y up, z to the camera, -1 at 0
+    and 1 at 1. albedo: of the maps. confidence: (h, w). mask, alpha: (h, w), of the photograph and of the mesh."""
+
+    name: str
+    held_out: bool
+    photo: np.ndarray
+    render: np.ndarray
+    normals: np.ndarray
+    albedo: np.ndarray
+    confidence: np.ndarray
+    mask: np.ndarray
+    alpha: np.ndarray
+
+    @property
+    def difference(self) -> np.ndarray:
+        return np.abs(self.render - self.photo)
+
+    @property
+    def psnr_db(self) -> float:
+        """Over the photograph's mask, sRGB."""
+        return psnr_db(self.render, self.photo, self.mask)
+
+
+def psnr_db(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
+    """Of two sRGB pictures (h, w, 3) over the pixels that are more than half part."""
+    squared = ((first - second) ** 2)[mask > 0.5]
+    return float(-10 * np.log10(max(float(squared.mean()), 1e-12))) if squared.size else float("nan")
+
+
+def chosen_views(capture: Capture, most: int = 8) -> list[int]:
+    """Numbers of views spread evenly over the capture, a quarter of them held out where there are any."""
+    held = [i for i, v in enumerate(capture.views) if v.held_out]
+    shown = [i for i, v in enumerate(capture.views) if not v.held_out]
+    apart = min(len(held), max(1, most // 4)) if held else 0
+    return sorted(_spread(held, apart) + _spread(shown, min(most - apart, len(shown))))
+
+
+def _spread(numbers: Sequence[int], count: int) -> list[int]:
+    return [numbers[int((k + 0.5) * len(numbers) / count)] for k in range(count)]
+
+
+@torch.no_grad()
+def strip(capture: Capture, found: Reconstruction, maps: Maps | None, number: int) -> Strip:
+    """The pictures of one view at its photograph's size. maps: None shows the vertices' own albedo."""
+    view, shading = capture.views[number], found.shadings[number]
+    layers = _layers(found, maps, view, found.camera_from_part[number], number)
+    alpha, albedo = layers["alpha"], layers["albedo"]
+    radiance = shading.exposure * (albedo * layers["factor"] + layers["rest"])
+    normals = layers["normals"] * [1.0, -1.0, -1.0]
+    normals = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    return Strip(
+        name=view.name,
+        held_out=view.held_out,
+        photo=srgb_from_linear(view.image * view.mask[..., None]),
+        render=srgb_from_linear(_pooled(radiance * alpha)),
+        normals=_pooled((normals + 1) / 2 * alpha).astype(np.float32),
+        albedo=srgb_from_linear(_pooled(albedo * alpha)),
+        confidence=_pooled(layers["confidence"] * alpha)[..., 0].astype(np.float32),
+        mask=view.mask,
+        alpha=_pooled(alpha)[..., 0].astype(np.float32),
+    )
+
+
+def _layers(
+    found: Reconstruction, maps: Maps | None, view: View, pose: np.ndarray, number: int
+) -> dict[str, np.ndarray]:
+    """Pictures (FINE h, FINE w, k) of what the mesh carries, by name."""
+    rasterizer, topology = WarpRasterizer(), Topology.of(found.faces, len(found.vertices))
+    pixels = np.diag([FINE, FINE, 1.0]) @ view.intrinsics @ pose[:3]
+    positions = torch.tensor(found.vertices @ pixels[:, :3].T + pixels[:, 3], dtype=torch.float32)
+    seen = rasterizer.rasterize(positions, topology, (FINE * view.size[0], FINE * view.size[1]))
+    points, faces = torch.tensor(found.vertices, dtype=torch.float32), torch.as_tensor(found.faces).long()
+    factor, rest = linear_in_albedo(found, found.shadings[number])
+    columns: dict[str, Any] = {
+        "alpha": np.ones((len(points), 1)),
+        "fitted": found.albedo,
+        "factor": factor,
+        "rest": rest,
+        "normals": vertex_normals(points, faces).numpy() @ pose[:3, :3].T,
+    }
+    values = torch.tensor(np.column_stack(list(columns.values())), dtype=torch.float32)
+    flat = rasterizer.interpolate(values, topology.faces, seen).numpy()
+    out, at = {}, 0
+    for name, column in columns.items():
+        out[name] = flat[..., at : at + column.shape[1]]
+        at += column.shape[1]
+    if maps is None:
+        return out | {"albedo": out["fitted"], "confidence": out["alpha"]}
+    uv = torch.tensor(maps.atlas.uv.reshape(-1, 2), dtype=torch.float32)
+    own = torch.arange(len(uv), dtype=torch.int32).reshape(-1, 3)
+    image = torch.tensor(np.dstack([maps.albedo, maps.confidence]))
+    looked = rasterizer.texture(image, rasterizer.interpolate(uv, own, seen)).numpy()
+    return out | {"albedo": looked[..., :3] * out["alpha"], "confidence": looked[..., 3:] * out["alpha"]}
+
+
+def _pooled(image: np.ndarray) -> np.ndarray:
+    h, w, k = image.shape
+    return image.reshape(h // FINE, FINE, w // FINE, FINE, k).mean((1, 3))
+
+
+def texture_measures(capture: Capture, found: Reconstruction, maps: Maps) -> dict[str, float]:
+    """What the maps are worth: mean PSNR in sRGB over the masks, of the fit with its maps and with its vertices'
+    colours, over the views that it saw and those that it did not. Decibels; an empty set is left out."""
+    out: dict[str, float] = {}
+    for what, held in (("training", False), ("held_out", True)):
+        numbers = [i for i, v in enumerate(capture.views) if v.held_out is held]
+        if numbers:
+            out[f"{what}_maps_db"] = float(np.mean([strip(capture, found, maps, i).psnr_db for i in numbers]))
+            out[f"{what}_vertices_db"] = float(np.mean([strip(capture, found, None, i).psnr_db for i in numbers]))
+    return out
+
+
+def panel(one: Strip, side: int = SHOWN_PX) -> list[tuple[str, np.ndarray]]:
+    """What the report shows of a view: (name, (h, w, 3) uint8), cut to the part and at most `side` pixels."""
+    grey = np.repeat(one.confidence[..., None], 3, axis=2)
+    pictures = [
+        ("photograph", one.photo),
+        ("re-render", one.render),
+        (f"difference x {TIMES}", np.clip(one.difference * TIMES, 0, 1)),
+        ("normals", one.normals),
+        ("albedo", one.albedo),
+        ("confidence", grey),
+    ]
+    box = _box(np.maximum(one.mask, one.alpha) > 0.5)
+    return [(name, _fitted(image[box], side)) for name, image in pictures]
+
+
+def _box(mask: np.ndarray, margin: float = 0.04) -> tuple[slice, slice]:
+    """A square about the part; the whole picture where there is none."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return slice(None), slice(None)
+    half = int(max(np.ptp(rows), np.ptp(columns)) / 2 * (1 + 2 * margin)) + 2
+    out = []
+    for found, length in ((rows, mask.shape[0]), (columns, mask.shape[1])):
+        middle = (int(found[0]) + int(found[-1]) + 1) // 2
+        out.append(slice(max(0, middle - half), min(length, middle + half)))
+    return out[0], out[1]
+
+
+def _fitted(image: np.ndarray, side: int) -> np.ndarray:
+    scale = min(1.0, side / max(image.shape[:2]))
+    eight = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    if scale == 1.0:
+        return eight
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(eight, size, interpolation=cv2.INTER_AREA))
