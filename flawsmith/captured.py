@@ -11,19 +11,21 @@ from scipy.spatial import KDTree
 
 import parts
 from core.errors import GeometryError, InputError, RecipeError
-from core.files import sha256_file
+from core.files import sha256_bytes, sha256_file
 from core.mesh import CAPTURED
 from core.part import Part, Region
 from core.seeds import child_seed
 from flawsmith.recipe import PartChoice, Recipe
 from flawsmith.versions import versions
 from recon import capture as captures
+from recon.bake import bake
 from recon.capture.check import check_poses
 from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture
 from recon.fit import preset, reconstruct
 from recon.hull import carve, hull_agreement
 from recon.save import ARRAYS, REPORT, Saved, read, save
+from recon.strips import texture_measures
 from recon.verdict import Verdict, judge
 
 UNTRUSTED = 0.05
@@ -74,8 +76,10 @@ def reconstruct_capture(
     found = reconstruct(capture, settings, child_seed(seed, "reconstruct"), progress, device=device)
     hull = carve(capture)
     verdict = judge(capture, masks, found, float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces)))))
+    maps = bake(capture, found)
+    measured = texture_measures(capture, found, maps)
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
-    save(out, capture, found, verdict, provenance)
+    save(out, capture, found, verdict, provenance, maps, measured)
     return verdict
 
 
@@ -128,12 +132,15 @@ def load_part(path: Path, choice: PartChoice) -> Part:
 
 
 def part_sha256(path: Path) -> str:
-    """Of what makes the part: a reconstruction's report holds times, its arrays do not."""
-    return sha256_file(path.parent / ARRAYS if path.name == REPORT else path)
+    """Of what makes the part: a reconstruction's report holds times, its arrays and maps do not."""
+    if path.name != REPORT:
+        return sha256_file(path)
+    names = (ARRAYS, "albedo.png", "roughness.png", "metallic.png")
+    return sha256_bytes("".join(sha256_file(path.parent / n) for n in names).encode())
 
 
 def captured_part(folder: Path, choice: PartChoice | None = None) -> Part:
-    """A Part of a saved reconstruction: its own colours at the corners, and the regions `seen` and `unseen`.
+    """A Part of a saved reconstruction: its own maps, and the regions `seen` and `unseen`.
 
     GeometryError when the capture has no scale: defects have sizes in millimetres.
     """
@@ -146,20 +153,21 @@ def captured_part(folder: Path, choice: PartChoice | None = None) -> Part:
             "photograph a marker board with the part, or give part.unit",
         )
     angle = max(choice.smooth_angle_deg, SMOOTH_DEG) if choice else SMOOTH_DEG
-    part = parts.load(folder / "part.ply", unit=unit or "m", smooth_angle_deg=angle, name=folder.parent.name)
+    part = parts.load(folder / "part.obj", unit=unit or "m", smooth_angle_deg=angle, name=folder.parent.name)
     scale = float(np.ptp(part.mesh.vertices, axis=0).max() / np.ptp(saved.vertices, axis=0).max())
-    mesh = part.mesh.with_corner(**_appearance(saved, part.mesh.vertices / scale, part.mesh.faces))
-    unseen = mesh.corner[CAPTURED[1]][:, :, 2].min(1) < UNTRUSTED
+    gloss = np.array(part.mesh.corner[CAPTURED[1]])
+    gloss[:, :, 2] = _trust(saved, part.mesh.vertices / scale)[part.mesh.faces]
+    unseen = gloss[:, :, 2].min(1) < UNTRUSTED
     regions = dict(part.regions)
     regions |= {n: Region(n, "surface", m) for n, m in (("unseen", unseen), ("seen", ~unseen)) if m.any()}
     return Part(
-        name=saved.facts["capture"]["name"], mesh=mesh, sha256=sha256_file(folder / ARRAYS), source=folder.name,
-        regions=regions, report={**part.report, "verdict": saved.facts["verdict"]},
+        name=saved.facts["capture"]["name"], mesh=part.mesh.with_corner(**{CAPTURED[1]: gloss}),
+        sha256=part_sha256(folder / REPORT), source=folder.name, regions=regions, maps=part.maps,
+        report={**part.report, "verdict": saved.facts["verdict"]},
     )  # fmt: skip
 
 
-def _appearance(saved: Saved, vertices: np.ndarray, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """Corner attributes (m, 3, 3) from the fitted vertices nearest to the part's own."""
+def _trust(saved: Saved, vertices: np.ndarray) -> np.ndarray:
+    """(k,) confidence of the fitted vertex nearest to each of the part's own: repair may have joined or moved some."""
     _, near = KDTree(saved.vertices).query(vertices)
-    gloss = np.stack([saved.roughness, saved.metallic, saved.confidence], axis=1)
-    return {CAPTURED[0]: saved.albedo[near][faces], CAPTURED[1]: gloss[near][faces]}
+    return saved.confidence[near]

@@ -1,4 +1,5 @@
-"""A reconstruction as files: for Blender and other tools (GLB, PLY, EXR), and for the rest of Flawsmith (npz, JSON)."""
+"""A reconstruction as files: for Blender and other tools (GLB, OBJ, PLY, PNG, EXR), and for the rest of Flawsmith (npz,
+JSON)."""
 
 from __future__ import annotations
 
@@ -11,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
-from trimesh.exchange.gltf import export_glb
-from trimesh.visual import ColorVisuals
 
-from core.colour import srgb_from_linear
 from core.errors import InputError
-from core.files import atomic_path, write_bytes, write_json
+from core.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
+from recon import model_files
+from recon.bake import Maps
 from recon.capture.model import Capture
 from recon.confidence import confidence
 from recon.result import Reconstruction
@@ -30,7 +29,8 @@ ARRAYS = "part.npz"
 @dataclass(frozen=True, eq=False)
 class Saved:
     """What `read` gives back. vertices (n, 3) metres (or the capture's unit), faces (m, 3), albedo (n, 3) linear,
-    roughness, metallic, confidence (n,). facts: reconstruction.json."""
+    roughness, metallic, confidence (n,), uv (m, 3, 2) of the maps. maps: name -> image file. facts: what
+    reconstruction.json holds."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -38,6 +38,8 @@ class Saved:
     roughness: np.ndarray
     metallic: np.ndarray
     confidence: np.ndarray
+    uv: np.ndarray
+    maps: Mapping[str, Path]
     facts: Mapping[str, Any]
 
     @property
@@ -45,20 +47,33 @@ class Saved:
         return Verdict.model_validate(self.facts["verdict"])
 
 
-def save(out: Path, capture: Capture, found: Reconstruction, verdict: Verdict, provenance: Mapping[str, Any]) -> Path:
-    """Write part.glb, part.ply, part.npz, environment.exr and, last, reconstruction.json into `out`.
+def save(
+    out: Path,
+    capture: Capture,
+    found: Reconstruction,
+    verdict: Verdict,
+    provenance: Mapping[str, Any],
+    maps: Maps,
+    measured: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the part, its maps, its light and, last, reconstruction.json into `out`; docs/reconstruction.md lists them.
 
-    part.glb: metres, +Y up as glTF has it (x, y, z of the part becomes x, z, -y), colours per vertex (linear, as the
-    format says), one metallic-roughness material. A refused reconstruction is written too, to be looked at.
+    A refused reconstruction is written too, to be looked at. measured: what else was found out about it.
     """
     out = Path(out)
     trust = confidence(found)
-    write_bytes(out / "part.glb", _glb(found))
-    write_bytes(out / "part.ply", _ply(found))
+    drawn = {name: model_files.png(image) for name, image in model_files.images(maps).items()}
+    for name, data in drawn.items():
+        write_bytes(out / name, data)
+    write_bytes(out / "part.glb", model_files.glb(found, maps))
+    write_bytes(out / "part.obj", model_files.obj(found, maps))
+    write_bytes(out / "part.mtl", model_files.mtl())
+    write_bytes(out / "part.ply", model_files.ply(found))
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer, vertices=found.vertices, faces=found.faces, albedo=found.albedo.astype(np.float32),
         roughness=found.roughness.astype(np.float32), metallic=found.metallic.astype(np.float32), confidence=trust,
+        uv=maps.atlas.uv.astype(np.float32),
     )  # fmt: skip
     write_bytes(out / ARRAYS, buffer.getvalue())
     _exr(out / "environment.exr", found.environment)
@@ -75,7 +90,9 @@ def save(out: Path, capture: Capture, found: Reconstruction, verdict: Verdict, p
                  "intrinsics": v.intrinsics.round(6).tolist()}
                 for v, pose in zip(capture.views, found.camera_from_part, strict=True)
             ],
+            "maps": {**maps.facts, "sha256": {name: sha256_bytes(data) for name, data in drawn.items()}},
             "fit": dict(found.facts),
+            "measured": dict(measured or {}),
             "history": [dict(h) for h in found.history],
             "provenance": dict(provenance),
         },
@@ -84,7 +101,7 @@ def save(out: Path, capture: Capture, found: Reconstruction, verdict: Verdict, p
 
 
 def read(folder: Path) -> Saved:
-    """A saved reconstruction. InputError where a file is missing or not what `save` writes."""
+    """A saved reconstruction. InputError where a file is missing or not the one that `save` wrote."""
     folder = Path(folder)
     for name in (REPORT, ARRAYS):
         if not (folder / name).is_file():
@@ -92,59 +109,27 @@ def read(folder: Path) -> Saved:
     try:
         facts = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            names = ("vertices", "faces", "albedo", "roughness", "metallic", "confidence")
-            saved = Saved(*(arrays[n] for n in names), facts=facts)
+            names = ("vertices", "faces", "albedo", "roughness", "metallic", "confidence", "uv")
+            maps = {name.removesuffix(".png"): folder / name for name in facts["maps"]["sha256"]}
+            saved = Saved(*(arrays[n] for n in names), maps=maps, facts=facts)
+        changed = [p for p in maps.values() if sha256_file(p) != facts["maps"]["sha256"][p.name]]
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{folder} cannot be read ({error})", "the files of flawsmith reconstruct", "reconstruct again"
         ) from error
     n = len(saved.vertices)
     right = saved.faces.ndim == 2 and saved.faces.max(initial=0) < n and saved.albedo.shape == (n, 3)
+    right = right and saved.uv.shape == (*saved.faces.shape, 2)
     if not right or not np.isfinite(saved.vertices).all():
         raise InputError(f"{folder / ARRAYS} holds arrays that do not fit together", "one mesh", "reconstruct again")
+    if changed:
+        raise InputError(f"{changed[0]} has been changed", "the map that was baked", "reconstruct again")
     return saved
 
 
-def _glb(found: Reconstruction) -> bytes:
-    turned = found.vertices[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
-    mesh = trimesh.Trimesh(turned, found.faces, process=False)
-    colours = np.c_[np.clip(found.albedo, 0, 1), np.ones(len(turned))]
-    mesh.visual = ColorVisuals(mesh, vertex_colors=(colours * 255).round().astype(np.uint8))
-    return export_glb(trimesh.Scene(mesh), tree_postprocessor=_material(found))
-
-
-def _material(found: Reconstruction):
-    """Adds the one metallic-roughness material that multiplies the vertex colours."""
-
-    def change(tree: dict[str, Any]) -> None:
-        tree["materials"] = [
-            {
-                "name": "captured",
-                "pbrMetallicRoughness": {
-                    "baseColorFactor": [1.0, 1.0, 1.0, 1.0],
-                    "metallicFactor": float(np.median(found.metallic)),
-                    "roughnessFactor": float(np.median(found.roughness)),
-                },
-            }
-        ]
-        for mesh in tree["meshes"]:
-            for primitive in mesh["primitives"]:
-                primitive["material"] = 0
-
-    return change
-
-
-def _ply(found: Reconstruction) -> bytes:
-    mesh = trimesh.Trimesh(found.vertices, found.faces, process=False)
-    colours = np.c_[srgb_from_linear(found.albedo), np.ones(len(found.vertices))]
-    mesh.visual = ColorVisuals(mesh, vertex_colors=(colours * 255).round().astype(np.uint8))
-    exported = mesh.export(file_type="ply")
-    assert isinstance(exported, bytes)
-    return exported
-
-
 def _exr(path: Path, radiance: np.ndarray) -> None:
-    """(h, w, 3) linear as half float, equirectangular, room frame."""
+    """(h, w, 3) linear as half float, equirectangular, room frame, in Blender's layout: the azimuth falls from 180
+    degrees at the left to -180 at the right."""
     import OpenImageIO
 
     oiio: Any = OpenImageIO
@@ -152,7 +137,7 @@ def _exr(path: Path, radiance: np.ndarray) -> None:
     with atomic_path(path) as temporary:
         made = oiio.ImageOutput.create(str(temporary))
         spec = oiio.ImageSpec(w, h, channels, "half")
-        pixels = np.ascontiguousarray(radiance, np.float32)
+        pixels = np.ascontiguousarray(radiance[:, ::-1], np.float32)
         if made is None or not (made.open(str(temporary), spec) and made.write_image(pixels) and made.close()):
             reason = oiio.geterror() if made is None else made.geterror()
             raise InputError(f"{path} cannot be written ({reason})", "a writable folder with free space", "make room")

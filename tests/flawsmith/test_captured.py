@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 
 import parts
 from core.errors import GeometryError, InputError, RecipeError
-from core.mesh import CAPTURED
+from defects.procedural.own_finish import looks
 from flawsmith.captured import captured_part, is_capture, part_sha256, with_reconstruction
 from flawsmith.recipe import Recipe
 from flawsmith.shots import load_stock
+from recon.bake import bake
+from recon.capture.model import Capture
 from recon.save import REPORT, read, save
 from recon.verdict import judge
 from tests.recon.known import RADIUS, fitted, masks, ring
@@ -23,7 +26,13 @@ from tests.recon.known import RADIUS, fitted, masks, ring
 def folder(tmp_path: Path) -> Path:
     capture = ring()
     found = fitted(capture)
-    return save(tmp_path / "ball", capture, found, judge(capture, masks(), found, 0.99), {"by": "test"})
+    verdict = judge(capture, masks(), found, 0.99)
+    return save(tmp_path / "ball", capture, found, verdict, {"by": "test"}, bake(unmasked(capture), found, 256))
+
+
+def unmasked(capture: Capture) -> Capture:
+    """Photographs that show nothing of the part: its maps are the colours of the vertices."""
+    return capture.with_views([replace(v, mask=np.zeros(v.size)) for v in capture.views])
 
 
 def recipe(folder: Path, **changed) -> Recipe:
@@ -40,7 +49,8 @@ def test_what_is_saved_is_read_back(folder: Path) -> None:
     np.testing.assert_allclose(saved.albedo, found.albedo, atol=1e-6)
     assert saved.verdict.outcome == "accepted"
     assert {p.name for p in folder.iterdir()} == {
-        "part.glb", "part.ply", "part.npz", "environment.exr", "reconstruction.json",
+        "part.glb", "part.obj", "part.mtl", "part.ply", "part.npz", "environment.exr", "reconstruction.json",
+        "albedo.png", "roughness.png", "metallic.png", "confidence.png",
     }  # fmt: skip
 
 
@@ -51,11 +61,15 @@ def test_the_glb_stands_as_the_part_does(folder: Path) -> None:
 
 
 def test_a_captured_part_has_its_colours_where_they_were(folder: Path) -> None:
+    """Looked up as the renderer does; the ball is red where x is positive, else green."""
     part = captured_part(folder)
-    right = part.mesh.triangles[:, :, 0].min(1) > 1e-4
-    red = np.broadcast_to([0.5, 0.1, 0.1], (int(right.sum()), 3, 3))
-    np.testing.assert_allclose(part.mesh.corner[CAPTURED[0]][right], red, atol=1e-5)
-    assert part.mesh.corner[CAPTURED[1]][:, :, 0] == pytest.approx(0.4)
+    faces = np.arange(len(part.mesh.faces))
+    albedo, gloss = looks(part.mesh, part.maps, faces, np.full((len(faces), 3), 1 / 3))
+    for side, colour in ((1, [0.5, 0.1, 0.1]), (-1, [0.1, 0.5, 0.1])):
+        there = (side * part.mesh.triangles[:, :, 0]).min(1) > 2e-4
+        np.testing.assert_allclose(albedo[there], np.tile(colour, (int(there.sum()), 1)), atol=0.01)
+    np.testing.assert_allclose(gloss, np.tile([0.4, 0.0], (len(faces), 1)), atol=0.003)
+    assert not part.report["map_faults"]
     low = part.mesh.triangles[:, :, 2].max(1)
     assert low[part.regions["unseen"].mask].max() < -0.8 * RADIUS
     assert not (part.regions["unseen"].mask & part.regions["seen"].mask).any()
