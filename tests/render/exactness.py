@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from core.camera import Camera
+from core.errors import PlacementError
 from core.record import ImageRecord
 from flawsmith.dataset import DatasetWriter
 from flawsmith.pipeline import Reasons, facts_of, header, job_of
@@ -45,7 +46,10 @@ def stock_of(blueprint: str, material: str, stations: tuple[str, ...], size: int
 def judge(stock: Stock, index: int, renderer: Renderer, out: Path) -> Judged:
     """Draw, render and write image `index`; tries until a label shows, as the pipeline does."""
     for attempt in range(stock.resolved.recipe.tries):
-        shot = draw_shot(stock, index, 1, attempt)
+        try:
+            shot = draw_shot(stock, index, 1, attempt)
+        except PlacementError:
+            continue
         folder = out / f"job_{index}_{attempt}"
         job = job_of(stock, shot, folder).model_copy(update={"export_scenery": True})
         rendered = renderer.render(job, folder)
