@@ -36,7 +36,8 @@ class Placement(FileModel):
     sharp convex edge: chips, burrs) or "feature" (a hole or boss: missing feature). edge_distance_mm: from the
     defect's rim to the nearest sharp edge. curvature_radius_mm: of the surface at the site (planes are infinite).
     spacing_mm: free distance to the other defects on this part; overlap: allow them to touch.
-    align: direction of the defect's long axis: any, along or across the lay (tool marks), or along an edge.
+    align: direction of the defect's long axis: any, along or across the lay (tool marks), or along an edge; "down":
+    along `down` (part frame: gravity while the part hung or stood), on faces steep enough for something to run.
     spread_deg: scatter about that direction. cross_edges: let the chart run over sharp edges.
     """
 
@@ -47,9 +48,16 @@ class Placement(FileModel):
     facing: Facing | None = None
     spacing_mm: float = 0.5
     overlap: bool = False
-    align: Literal["any", "along_lay", "across_lay", "along_edge"] = "any"
+    align: Literal["any", "along_lay", "across_lay", "along_edge", "down"] = "any"
+    down: tuple[float, float, float] = (0.0, 0.0, -1.0)
     spread_deg: float = 15.0
     cross_edges: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_down(self) -> Placement:
+        if not (np.isfinite(self.down).all() and np.any(self.down)):
+            raise ValueError(f"down: {list(self.down)} is no direction")
+        return self
 
 
 class Limits(FileModel):

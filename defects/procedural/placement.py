@@ -15,7 +15,7 @@ from core.part import Part
 from defects.procedural.chart import unfold
 from defects.procedural.placement_edge import edge_sites
 from defects.procedural.placement_ground import Ground
-from defects.procedural.placement_shape import Footprint, candidates, clear_of, site_at
+from defects.procedural.placement_shape import Footprint, candidates, clear_of, downwards, site_at
 
 MM = 1e-3
 DRAWS = (256, 2048, 8192)
@@ -23,6 +23,8 @@ DRAWS = (256, 2048, 8192)
 TRIES = 30
 """Candidates that get as far as a chart, over all rounds; bounds the time until a refusal."""
 WALKS = 512
+LEAST_SLOPE_RAD = np.deg2rad(20)
+"""What runs down needs a face at least so far from level."""
 
 Zones = Sequence[tuple[Sequence[float] | np.ndarray, float]]
 
@@ -100,6 +102,11 @@ class Placer:
             keep = keep & (self.mesh.face_normals @ towards >= np.cos(np.deg2rad(rule.facing.within_deg)))
             asked = f"faces within {rule.facing.within_deg:g} degrees of {rule.facing.direction}"
             self._some(keep, blueprint, "no face of the region looks that way", asked)
+        if rule.align == "down":
+            steep = np.linalg.norm(np.cross(self.mesh.face_normals, downwards(rule)), axis=1)
+            keep = keep & (steep >= np.sin(LEAST_SLOPE_RAD))
+            asked = f"faces at least {np.rad2deg(LEAST_SLOPE_RAD):.0f} degrees steep (`down` is {rule.down})"
+            self._some(keep, blueprint, "nothing runs down on level faces", asked)
         limit = rule.curvature_radius_mm
         if limit.min is not None or limit.max is not None:
             radius = self.ground.bend_radius / MM

@@ -79,20 +79,28 @@ def candidates(
     point = np.einsum("nc,nck->nk", bary, mesh.triangles[face])
     anywhere = rng.uniform(0, 2 * np.pi, count)
     scatter = np.deg2rad(rule.spread_deg) * rng.uniform(-1, 1, count)
-    scatter += np.where(rng.uniform(size=count) < 0.5, np.pi, 0.0)
+    flipped = np.where(rng.uniform(size=count) < 0.5, np.pi, 0.0)
+    normal = mesh.face_normals[face]
     guide = np.zeros((count, 3))
     if rule.align == "along_edge":
         _, row = ground.edge_gap(face, point, rough=True)
         guide[row >= 0] = ground.edges.tangent[row[row >= 0]]
+    elif rule.align == "down":
+        guide, flipped = np.cross(normal, downwards(rule)), np.zeros(count)
     elif rule.align != "any" and "lay_tangent" in mesh.corner:
         guide = np.einsum("nc,nck->nk", bary, mesh.corner["lay_tangent"][face])
-    normal = mesh.face_normals[face]
     guide -= np.einsum("nk,nk->n", guide, normal)[:, None] * normal
     length = np.linalg.norm(guide, axis=1)
     known = length > 0.1
     axis = np.where(known[:, None], guide / np.maximum(length, 1e-12)[:, None], tangents(normal))
     quarter = np.pi / 2 if rule.align == "across_lay" else 0.0
-    return face, point, turned(axis, normal, np.where(known, scatter + quarter, anywhere))
+    return face, point, turned(axis, normal, np.where(known, scatter + flipped + quarter, anywhere))
+
+
+def downwards(rule: Placement) -> np.ndarray:
+    """(3,) unit: gravity in the part's frame while what runs down ran."""
+    down = np.asarray(rule.down, float)
+    return down / np.linalg.norm(down)
 
 
 def tangents(normals: np.ndarray) -> np.ndarray:

@@ -187,6 +187,25 @@ def test_along_and_across_the_lay(align: str, middle: float) -> None:
     assert np.ptp(found) > 5
 
 
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda d: np.linalg.norm(d) > 0.1))
+def test_what_runs_runs_downhill(seed: int, down: tuple[float, float, float]) -> None:
+    """The chart's -v, -(n x u), is the steepest way down; faces that are nearly level are left out."""
+    pull = np.array(down) / np.linalg.norm(down)
+    site = PLACERS["block"].place(rule(align="down", down=down, spread_deg=3), 1 * MM, child(seed, "runs"))
+    n, u = np.array(site.normal), np.array(site.direction)
+    slope = pull - (pull @ n) * n
+    assert np.linalg.norm(slope) >= np.sin(np.deg2rad(20)) - 1e-9
+    assert -np.cross(n, u) @ slope / np.linalg.norm(slope) >= np.cos(np.deg2rad(3)) - 1e-9
+
+
+def test_nothing_runs_on_a_level_face_or_in_no_direction() -> None:
+    with pytest.raises(PlacementError, match="nothing runs down on level faces"):
+        PLACERS["block"].place(rule(regions=("top",), align="down"), 1 * MM, child(1, "level"))
+    with pytest.raises(ValueError, match="is no direction"):
+        rule(align="down", down=(0.0, 0.0, 0.0))
+
+
 def test_along_the_nearest_edge() -> None:
     for seed in range(30):
         site = PLACERS["block"].place(
