@@ -1,0 +1,57 @@
+"""What makes one embedded model: its widths, its types of damage, its schedule. Stored in the weights' header."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from core.models import FileModel
+from defects.generative.painter import GOOD
+
+TYPES = (
+    GOOD, "burr", "chatter", "chip", "crack", "dent", "filiform", "foreign", "gouge", "heat_tint", "paint_run", "peel",
+    "pit", "porosity", "print_fault", "rust", "scratch", "scuff", "stain", "white_rust",
+)  # fmt: skip
+"""Damage that the shipped model knows: the procedural kinds, with two looks of the kind rust taken apart."""
+OWN_TYPE = {"filiform_threads": "filiform", "white_rust": "white_rust"}
+
+
+def type_of(kind: str, blueprint: str = "") -> str:
+    """The type of damage of a procedural defect."""
+    return OWN_TYPE.get(blueprint, kind)
+
+
+class TinyConfig(FileModel):
+    """size: side of the crops it was trained on, pixels. widths, blocks: channels and residual blocks per level; the
+    first level works at half the crop's resolution. change_scale: sRGB change that the diffusion variable calls 1.
+    steps, guidance: of sampling, unless said otherwise. trained: training steps behind the weights.
+    """
+
+    size: int = 128
+    widths: tuple[int, ...] = (48, 80, 128, 160)
+    blocks: tuple[int, ...] = (1, 2, 2, 1)
+    embedding: int = 192
+    types: tuple[str, ...] = TYPES
+    change_scale: float = Field(default=0.25, gt=0)
+    steps: int = Field(default=16, ge=1)
+    guidance: float = Field(default=1.5, ge=0)
+    trained: int = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> TinyConfig:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError("widths and blocks need as many entries as there are levels")
+        if self.size % self.stride:
+            raise ValueError(f"size must be a multiple of {self.stride}")
+        if GOOD not in self.types:
+            raise ValueError(f"types must hold '{GOOD}'")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """The crop's side must be a multiple of it."""
+        return 2 ** len(self.widths)
+
+    @property
+    def null(self) -> int:
+        """Row of the embedding table that stands for no type at all: condition dropout, and the base of guidance."""
+        return len(self.types)

@@ -1,0 +1,96 @@
+"""The diffusion of a change inside a mask: schedule, training loss, sampler.
+
+The variable is the change that the damage makes, in sRGB over `change_scale`. Outside the mask it is known to be zero,
+so neither it nor its noise exists there. Cosine schedule (Nichol & Dhariwal 2021), velocity as target (Salimans & Ho
+2022), deterministic sampling (DDIM, Song et al. 2021) with classifier-free guidance (Ho & Salimans 2022).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from defects.generative.tiny.net import TinyNet
+
+TOP = 0.99
+"""The level from which sampling starts; at 1 the signal is exactly nothing."""
+AREA_PX = 64.0
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """change: (b, 3, n, n), the diffusion variable, zero outside the mask. condition: (b, CHANNELS, n, n).
+    mask: (b, 1, n, n) of 0 and 1. kind: (b,) long. scale: (b, 2). level: (b,) in [0, 1]. noise: like change."""
+
+    change: Tensor
+    condition: Tensor
+    mask: Tensor
+    kind: Tensor
+    scale: Tensor
+    level: Tensor
+    noise: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        return Batch(*(v.to(device, non_blocking=True) for v in vars(self).values()))
+
+
+def shares(level: Tensor) -> tuple[Tensor, Tensor]:
+    """Signal and noise amplitudes (b, 1, 1, 1) at a level."""
+    angle = level.float()[:, None, None, None] * (math.pi / 2)
+    return angle.cos(), angle.sin()
+
+
+def loss(net: TinyNet, batch: Batch) -> Tensor:
+    """(b,) mean squared error of the velocity over each mask. A small mask counts nearly as much as a large one."""
+    signal, noise = shares(batch.level)
+    noisy = (signal * batch.change + noise * batch.noise) * batch.mask
+    wanted = signal * batch.noise - noise * batch.change
+    told = net(noisy, batch.condition, batch.level, batch.kind, batch.scale).float()
+    error = ((told - wanted) ** 2).mean(1, keepdim=True) * batch.mask
+    return error.sum((1, 2, 3)) / (batch.mask.sum((1, 2, 3)) + AREA_PX)
+
+
+@torch.no_grad()
+def sample(
+    net: TinyNet,
+    condition: Tensor,
+    mask: Tensor,
+    kind: Tensor,
+    scale: Tensor,
+    noise: Tensor,
+    *,
+    null: int,
+    change_scale: float,
+    steps: int,
+    guidance: float,
+) -> Tensor:
+    """(b, 3, n, n): a change in sRGB units, zero outside the mask, that leaves the image within [0, 1].
+
+    guidance: 1 follows the type as trained, more exaggerates it, 0 forgets it.
+    """
+    clean = (condition[:, :3] + 1) / 2
+    least, most = -clean / change_scale, (1 - clean) / change_scale
+    levels = torch.linspace(TOP, 0.0, steps + 1)
+    x = noise * mask
+    guess = torch.zeros_like(x)
+    for here, after in pairwise(levels):
+        level = here.repeat(len(x)).to(x)
+        velocity = _guided(net, x, condition, level, kind, scale, null, guidance)
+        signal, share = shares(level)
+        guess = (signal * x - share * velocity).clamp(least, most) * mask
+        rest = (x - signal * guess) / share
+        signal, share = shares(after.repeat(len(x)).to(x))
+        x = (signal * guess + share * rest) * mask
+    return guess * change_scale
+
+
+def _guided(net, x, condition, level, kind, scale, null: int, guidance: float) -> Tensor:
+    if guidance == 1:
+        return net(x, condition, level, kind, scale)
+    both = [torch.cat([v, v]) for v in (x, condition, level)]
+    told, plain = net(*both, torch.cat([kind, torch.full_like(kind, null)]), torch.cat([scale, scale])).chunk(2)
+    return plain + guidance * (told - plain)

@@ -1,0 +1,121 @@
+"""Pairs on disk (`tools/make_pairs.py`) as training samples. A sample is a pure function of the seed and its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.errors import InputError
+from core.seeds import child
+from defects.generative.painter import GOOD
+from defects.generative.tiny.augment import Pair, augmented
+from defects.generative.tiny.condition import condition, scale_code
+from defects.generative.tiny.config import TinyConfig, type_of
+from defects.generative.tiny.diffusion import Batch
+
+HOLD_OUT = 16
+"""Every shard whose number is a multiple of it is kept for validation."""
+NO_TYPE, NO_DAMAGE, NO_PART, NO_SCALE = 0.12, 0.04, 0.2, 0.25
+"""Chances that a training sample hides its type, shows no damage, does not know the part, or the scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """clean: (n, s, s, 3) uint8. change: (n, s, s, 3) int16. mask, part: (n, s, s) bool. mm_per_px, kind: (n,)."""
+
+    clean: np.ndarray
+    change: np.ndarray
+    mask: np.ndarray
+    part: np.ndarray
+    mm_per_px: np.ndarray
+    kind: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def pair(self, i: int) -> Pair:
+        clean = self.clean[i].astype(np.float32)
+        return Pair(
+            clean / 255, (clean + self.change[i]) / 255, self.mask[i], self.part[i], float(self.mm_per_px[i]),
+            str(self.kind[i]),
+        )  # fmt: skip
+
+
+def read_pairs(folder: Path, held_out: bool) -> Pairs:
+    """All training pairs of a folder, or those held out. InputError when there are none."""
+    found = [p for p in sorted(folder.glob("pairs-*.npz")) if (int(p.stem[-5:]) % HOLD_OUT == 0) == held_out]
+    if not found:
+        raise InputError(f"{folder} has no {'held-out ' if held_out else ''}shards", "pairs-*.npz", "run make_pairs.py")
+    rows: dict[str, list[np.ndarray]] = {}
+    for path in found:
+        with np.load(path) as shard:
+            for name in ("clean", "change", "mask", "part", "mm_per_px"):
+                rows.setdefault(name, []).append(shard[name])
+            kinds = [type_of(str(k), str(b)) for k, b in zip(shard["kind"], shard["blueprint"], strict=True)]
+            rows.setdefault("kind", []).append(np.array(kinds, dtype="U32"))
+    return Pairs(**{name: np.concatenate(parts) for name, parts in rows.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(torch.utils.data.Dataset):
+    """Training samples by number, without end. Types are drawn evenly as far as the square root of their numbers.
+
+    plain: as they are, for validation: no augmentation, nothing hidden, pair i for sample i.
+    """
+
+    pairs: Pairs
+    config: TinyConfig
+    seed: int
+    plain: bool = False
+
+    def __post_init__(self) -> None:
+        kinds, where, counts = np.unique(self.pairs.kind, return_inverse=True, return_counts=True)
+        unknown = sorted(set(kinds.tolist()) - set(self.config.types))
+        if unknown:
+            known = ", ".join(self.config.types)
+            raise InputError(f"pairs of type {', '.join(unknown)}", f"types among {known}", "leave those pairs out")
+        share = counts[where] ** -0.5
+        object.__setattr__(self, "_ladder", np.cumsum(share / share.sum()))
+
+    def __len__(self) -> int:
+        return len(self.pairs) if self.plain else 2**31
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, ...]:
+        """Fields of `Batch` without the batch axis."""
+        rng = child(self.seed, "sample", int(number))
+        if self.plain:
+            pair = self.pairs.pair(number)
+        else:
+            ladder: np.ndarray = self._ladder  # type: ignore[attr-defined]
+            pick = min(int(np.searchsorted(ladder, rng.random())), len(self.pairs) - 1)
+            pair = self._hidden(augmented(self.pairs.pair(pick), rng), rng)
+        return self._tensors(pair, rng)
+
+    def _hidden(self, pair: Pair, rng: np.random.Generator) -> Pair:
+        draws = rng.random(4)
+        if draws[0] < NO_DAMAGE:
+            pair = replace(pair, defected=pair.clean, kind=GOOD)
+        if draws[1] < NO_TYPE:
+            pair = replace(pair, kind="")
+        if draws[2] < NO_PART:
+            pair = replace(pair, part=np.ones_like(pair.part))
+        return replace(pair, mm_per_px=float("nan")) if draws[3] < NO_SCALE else pair
+
+    def _tensors(self, pair: Pair, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        mask = pair.mask[None].astype(np.float32)
+        change = np.moveaxis(pair.defected - pair.clean, 2, 0) / self.config.change_scale * mask
+        kind = self.config.types.index(pair.kind) if pair.kind else self.config.null
+        noise = rng.standard_normal(change.shape).astype(np.float32)
+        return (
+            torch.from_numpy(change.astype(np.float32)), torch.from_numpy(condition(pair.clean, pair.mask, pair.part)),
+            torch.from_numpy(mask), torch.tensor(kind), torch.tensor(scale_code(pair.mm_per_px)),
+            torch.tensor(np.float32(rng.random())), torch.from_numpy(noise * mask),
+        )  # fmt: skip
+
+
+def collate(rows: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
+    return Batch(*(torch.stack(column) for column in zip(*rows, strict=True)))

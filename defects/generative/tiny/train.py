@@ -1,0 +1,220 @@
+"""Training of the embedded model. Stopping, going on and the number of workers change no number of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch.utils.data import DataLoader, Sampler
+
+from core.errors import InputError
+from core.files import write_bytes, write_text
+from core.seeds import child_seed
+from defects.generative.tiny.config import TinyConfig
+from defects.generative.tiny.diffusion import Batch, loss
+from defects.generative.tiny.net import TinyNet
+from defects.generative.tiny.pairs import Pairs, Samples, collate
+from defects.generative.tiny.weights import refuse_unlike, save_weights
+
+CHECKPOINT, WEIGHTS, LOG = "checkpoint.safetensors", "tiny.safetensors", "log.jsonl"
+BARS = 5
+"""Groups of noise levels that losses are told for."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """steps: in all. batch: samples a step. rate: greatest learning rate, after `warm` steps; it falls to a twentieth
+    along a cosine. decay: of the exponential mean of the weights, once it is warm. save_every: steps between
+    checkpoints. minutes: stop after so long, with a checkpoint (None: never)."""
+
+    steps: int
+    batch: int = 16
+    rate: float = 4e-4
+    warm: int = 200
+    decay: float = 0.999
+    seed: int = 0
+    save_every: int = 250
+    minutes: float | None = None
+    workers: int = 0
+    device: str = "cpu"
+    half: bool = True
+
+
+@dataclass(eq=False)
+class State:
+    """net and its mean over time (float32), the optimizer and the steps done."""
+
+    net: TinyNet
+    mean: dict[str, torch.Tensor]
+    optimizer: torch.optim.AdamW
+    step: int = 0
+
+
+def train(
+    out: Path,
+    pairs: Pairs,
+    held_out: Pairs | None,
+    config: TinyConfig,
+    how: Training,
+    say: Callable[[str], None] = print,
+) -> State:
+    """Train, or go on from the checkpoint in `out`. Writes the checkpoint, the half-precision weights of the mean and
+    a log of losses, one JSON object a line."""
+    out.mkdir(parents=True, exist_ok=True)
+    state = begin(config, how)
+    if (out / CHECKPOINT).is_file():
+        restore(state, out / CHECKPOINT, config, how)
+        say(f"going on from step {state.step}")
+    started, told, seen = time.monotonic(), time.monotonic(), np.zeros((2, BARS))
+    for batch in batches(pairs, config, how, state.step):
+        error = advance(state, batch, how)
+        seen += by_level(batch.level, error)
+        done = how.minutes is not None and time.monotonic() - started > 60 * how.minutes
+        done |= state.step >= how.steps
+        if state.step % how.save_every == 0 or done:
+            line = {"step": state.step, "seconds": round(time.monotonic() - told, 1), "train": means(seen)}
+            if held_out is not None:
+                line["held_out"] = means(validate(state, held_out, config, how))
+            keep(state, out, config, how, line)
+            say(json.dumps(line))
+            told, seen = time.monotonic(), np.zeros((2, BARS))
+        if done:
+            break
+    return state
+
+
+def begin(config: TinyConfig, how: Training) -> State:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(child_seed(how.seed, "weights") % 2**63)
+        net = TinyNet(config)
+    net = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    optimizer = torch.optim.AdamW(net.parameters(), lr=how.rate, betas=(0.9, 0.99), weight_decay=1e-2)
+    return State(net, mean, optimizer)
+
+
+def batches(pairs: Pairs, config: TinyConfig, how: Training, step: int) -> Iterator[Batch]:
+    """Batch after batch from `step` on: sample n of the run stands in batch n // batch, wherever the run began."""
+    samples = Samples(pairs, config, how.seed)
+    numbers = _Numbers(step * how.batch, how.steps * how.batch)
+    yield from DataLoader(
+        samples, how.batch, sampler=numbers, num_workers=how.workers, collate_fn=collate, drop_last=True,
+        persistent_workers=False, pin_memory=how.device.startswith("cuda"), prefetch_factor=4 if how.workers else None,
+    )  # fmt: skip
+
+
+class _Numbers(Sampler[int]):
+    def __init__(self, first: int, end: int) -> None:
+        self.first, self.end = first, end
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.end))
+
+    def __len__(self) -> int:
+        return max(0, self.end - self.first)
+
+
+def advance(state: State, batch: Batch, how: Training) -> np.ndarray:
+    """One step of the optimizer and of the mean; (b,) losses."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate_at(state.step, how)
+    state.net.train()
+    with torch.autocast(torch.device(how.device).type, torch.bfloat16, enabled=how.half):
+        error = loss(state.net, batch.to(how.device))
+    state.optimizer.zero_grad(set_to_none=True)
+    error.mean().backward()
+    torch.nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
+    state.optimizer.step()
+    state.step += 1
+    kept = min(how.decay, (1 + state.step) / (10 + state.step))
+    now = state.net.state_dict()
+    with torch.no_grad():
+        for name, value in state.mean.items():
+            value.lerp_(now[name], 1 - kept)
+    return error.detach().float().cpu().numpy()
+
+
+def rate_at(step: int, how: Training) -> float:
+    along = min(1.0, step / max(1, how.steps))
+    return how.rate * min(1.0, (step + 1) / how.warm) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * along)))
+
+
+@torch.no_grad()
+def validate(state: State, held_out: Pairs, config: TinyConfig, how: Training, most: int = 256) -> np.ndarray:
+    """Sums and counts of the mean weights' loss per group of levels, on the same noise every time."""
+    samples = Samples(held_out, config, child_seed(how.seed, "validation"), plain=True)
+    net = TinyNet(config).to(how.device)
+    net.load_state_dict(state.mean)
+    sums = np.zeros((2, BARS))
+    for first in range(0, min(most, len(samples)), how.batch):
+        batch = collate([samples[i] for i in range(first, min(first + how.batch, most, len(samples)))])
+        with torch.autocast(torch.device(how.device).type, torch.bfloat16, enabled=how.half):
+            error = loss(net.eval(), batch.to(how.device)).float().cpu().numpy()
+        sums += by_level(batch.level, error)
+    return sums
+
+
+def by_level(level: torch.Tensor, error: np.ndarray) -> np.ndarray:
+    """(2, BARS): sums and counts of losses per group of levels, from little noise to much."""
+    group = np.minimum((level.cpu().numpy() * BARS).astype(int), BARS - 1)
+    return np.stack([np.bincount(group, weights, BARS) for weights in (error, np.ones_like(error))])
+
+
+def means(sums: np.ndarray) -> dict[str, float | list[float | None]]:
+    """Mean of all, and of each group of levels from little noise to much; None where a group is empty."""
+    each = [round(float(s / n), 5) if n else None for s, n in sums.T]
+    return {"all": round(float(sums[0].sum() / max(1, sums[1].sum())), 5), "by_level": each}
+
+
+def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict) -> None:
+    """Checkpoint, weights and the log's next line; the log is written whole, without lines of steps to come."""
+    tensors = {f"net.{k}": v for k, v in state.net.state_dict().items()}
+    tensors |= {f"mean.{k}": v for k, v in state.mean.items()}
+    for name, parameter in state.net.named_parameters():
+        moments = state.optimizer.state[parameter]
+        tensors |= {f"{m}.{name}": moments[m] for m in ("exp_avg", "exp_avg_sq", "step")}
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    told = {"step": str(state.step), "config": config.model_dump_json(), "training": json.dumps(asdict(how))}
+    write_bytes(out / CHECKPOINT, save(plain, told))
+    trained = config.model_copy(update={"trained": state.step})
+    save_weights(out / WEIGHTS, state.mean, trained, {"training": json.dumps(asdict(how))})
+    log = out / LOG
+    before = log.read_text().splitlines() if log.exists() else []
+    kept = [x for x in before if json.loads(x)["step"] < state.step]
+    write_text(log, "\n".join([*kept, json.dumps(line)]) + "\n")
+
+
+def restore(state: State, path: Path, config: TinyConfig, how: Training) -> None:
+    """Put a checkpoint into a fresh state. InputError when it is of another network or schedule of samples."""
+    with safe_open(path, "pt") as stream:
+        told = stream.metadata() or {}
+        tensors = {name: stream.get_tensor(name).to(how.device) for name in stream.keys()}  # noqa: SIM118
+    before = json.loads(told.get("training", "{}"))
+    same = all(before.get(k) == getattr(how, k) for k in ("batch", "seed"))
+    if not same or told.get("config") != config.model_dump_json():
+        raise InputError(
+            f"{path} was trained with another network, batch size or seed", "the same command as before",
+            "use another folder, or the settings in its header",
+        )  # fmt: skip
+
+    def part(name: str) -> dict[str, torch.Tensor]:
+        return {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
+
+    refuse_unlike(path.name, part("net"), state.net.state_dict())
+    state.net.load_state_dict(part("net"))
+    state.mean = part("mean")
+    moments = {m: part(m) for m in ("exp_avg", "exp_avg_sq", "step")}
+    for name, parameter in state.net.named_parameters():
+        state.optimizer.state[parameter] = {
+            m: v[name].cpu() if m == "step" else v[name].clone(memory_format=torch.preserve_format)
+            for m, v in moments.items()
+        }
+    state.step = int(told["step"])

@@ -1,0 +1,64 @@
+"""Weights of the embedded model as one safetensors file: tensors in half precision, the configuration in its header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from core.errors import InputError
+from core.files import write_bytes
+from defects.generative.tiny.config import TinyConfig
+from defects.generative.tiny.net import TinyNet
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "tiny.safetensors"
+"""The shipped weights."""
+CONFIG = "flawsmith_tiny"
+PICKLED = {".pt", ".pth", ".ckpt", ".bin", ".pkl"}
+
+
+def save_weights(path: Path, tensors: dict[str, torch.Tensor], config: TinyConfig, about: dict[str, str]) -> None:
+    """Write tensors (named as `TinyNet.state_dict`) in float16. about: further header entries, texts."""
+    halves = {k: v.detach().to("cpu", torch.float16).contiguous() for k, v in sorted(tensors.items())}
+    write_bytes(path, save(halves, {**about, CONFIG: config.model_dump_json()}))
+
+
+def load_weights(path: Path = WEIGHTS) -> tuple[TinyNet, TinyConfig, dict[str, str]]:
+    """The network in float32, its configuration and the other header entries. InputError for a file that is missing,
+    pickled, damaged, no embedded model, or whose tensors are not exactly the network's."""
+    if not path.is_file():
+        raise InputError(
+            f"{path} does not exist", "weights of the embedded model", "reinstall flawsmith, or run tools/train_tiny.py"
+        )
+    if path.suffix in PICKLED:
+        raise InputError(
+            f"{path.name} is a pickled file, which can run code when it is read", "a .safetensors file",
+            "load it where you trust it and write its tensors with safetensors.torch.save_file",
+        )  # fmt: skip
+    try:
+        with safe_open(path, "pt") as stream:
+            header = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118
+        config = TinyConfig.model_validate_json(header[CONFIG])
+    except (SafetensorError, KeyError, ValidationError) as error:
+        raise InputError(
+            f"{path.name} holds no embedded model ({' '.join(str(error).split())[:120]})",
+            f"a safetensors file with '{CONFIG}' in its header", "use the file that tools/train_tiny.py wrote",
+        ) from error  # fmt: skip
+    net = TinyNet(config)
+    refuse_unlike(path.name, tensors, net.state_dict())
+    net.load_state_dict(tensors)
+    return net.eval(), config, {k: v for k, v in header.items() if k != CONFIG}
+
+
+def refuse_unlike(name: str, given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+    """InputError unless both hold the same names with the same shapes: nothing is left as it was initialised."""
+    missing, more = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    other = [k for k in wanted if k in given and given[k].shape != wanted[k].shape]
+    if missing or more or other:
+        groups = {"missing": missing, "unknown": more, "of another shape": other}
+        told = [f"{len(names)} {what} ({names[0]})" for what, names in groups.items() if names]
+        raise InputError(f"{name} has {', '.join(told)} tensors", "exactly the network's", "use matching weights")
