@@ -18,9 +18,14 @@ SCALE_MM, SCALE_SPAN = 0.05, 3.0
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:
     """(h, w) bool -> (h, w) float32 in [-1, 1]: distance to the mask's rim over REACH_PX, positive inside."""
-    inside = cv2.distanceTransform(np.ascontiguousarray(mask, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outside = cv2.distanceTransform(np.ascontiguousarray(~mask, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip((inside - outside) / REACH_PX, -1.0, 1.0).astype(np.float32)
+    return np.clip((_to_rim(mask) - _to_rim(~mask)) / REACH_PX, -1.0, 1.0).astype(np.float32)
+
+
+def _to_rim(inside: np.ndarray) -> np.ndarray:
+    """Distance of every pixel inside to the nearest one outside. Squares of it are whole numbers: OpenCV's last bit
+    hangs on how memory is aligned."""
+    told = cv2.distanceTransform(np.ascontiguousarray(inside, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.sqrt(np.rint(told * told))
 
 
 def condition(image: np.ndarray, mask: np.ndarray, part: np.ndarray) -> np.ndarray:

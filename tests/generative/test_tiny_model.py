@@ -1,0 +1,189 @@
+"""The embedded model: what goes into the network, what its diffusion keeps, and that it can learn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from core.seeds import child
+from defects.generative.painter import GOOD
+from defects.generative.tiny.augment import augmented
+from defects.generative.tiny.condition import CHANNELS, REACH_PX, condition, scale_code, signed_distance
+from defects.generative.tiny.config import TYPES, TinyConfig, type_of
+from defects.generative.tiny.diffusion import Batch, loss, sample, shares
+from defects.generative.tiny.grain import edited, local_grain
+from defects.generative.tiny.net import TinyNet
+from defects.generative.tiny.pairs import NO_DAMAGE, NO_TYPE, Samples, collate
+from defects.generative.tiny.train import Training, advance, begin
+from defects.procedural.kinds import KINDS
+from tests.generative.tiny_models import SIDE, SMALL, disc, pairs, surface
+
+
+def first(count: int = 4, **more) -> Batch:
+    samples = Samples(pairs(8), SMALL, 3, **more)
+    return collate([samples[i] for i in range(count)])
+
+
+def test_every_procedural_damage_of_a_surface_is_a_type() -> None:
+    unlike = {"perlin_overlay", "missing_feature"}
+    assert {type_of(k) for k in KINDS} - unlike <= set(TYPES)
+    assert type_of("rust", "white_rust") == "white_rust" and type_of("rust", "rust_patch") == "rust"
+
+
+def test_shipped_network_fits_into_sixteen_megabytes() -> None:
+    count = sum(p.numel() for p in TinyNet(TinyConfig()).parameters())
+    assert count > 2e6 and 2 * count < 14e6
+
+
+def test_signed_distance_is_the_distance_to_the_rim() -> None:
+    mask = disc()
+    told = signed_distance(mask) * REACH_PX
+    inside, outside = ndimage.distance_transform_edt(mask), ndimage.distance_transform_edt(~mask)
+    assert np.allclose(told, np.clip(inside - outside, -REACH_PX, REACH_PX), atol=1e-3)
+
+
+def test_scale_is_logarithmic_and_may_be_unknown() -> None:
+    assert scale_code(float("nan")) == (0.0, 0.0) == scale_code(0.0)
+    near, far = scale_code(0.02)[0], scale_code(0.04)[0]
+    assert far - near == pytest.approx(scale_code(0.4)[0] - scale_code(0.2)[0]) and far > near
+
+
+def test_condition_has_its_planes_in_order() -> None:
+    image, mask = surface(), disc()
+    planes = condition(image, mask, np.ones_like(mask))
+    assert planes.shape == (CHANNELS, SIDE, SIDE) and planes.dtype == np.float32
+    assert np.allclose((planes[:3] + 1) / 2, np.moveaxis(image, 2, 0), atol=1e-6)
+    assert (planes[3] == mask).all() and ((planes[4] > 0) == mask).all()
+
+
+def test_a_fresh_network_says_nothing_and_every_input_reaches_a_trained_one() -> None:
+    torch.manual_seed(0)
+    net, batch = TinyNet(SMALL), first()
+    inputs = (batch.change, batch.condition, batch.level, batch.kind, batch.scale)
+    assert not net(*inputs).any()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(0.2 * torch.randn_like(p))
+    told = net(*inputs)
+    assert told.shape == batch.change.shape
+    for i, other in enumerate(
+        (batch.change + 1, batch.condition + 1, batch.level / 2, (1 + batch.kind) % SMALL.null, batch.scale + 1)
+    ):
+        varied = list(inputs)
+        varied[i] = other
+        assert (net(*varied) - told).abs().amax((1, 2, 3)).min() > 1e-4
+
+
+@given(st.floats(0.0, 1.0))
+def test_the_schedule_keeps_the_variance(level: float) -> None:
+    signal, noise = shares(torch.tensor([level]))
+    assert float(signal**2 + noise**2) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_nothing_outside_the_mask_enters_the_loss() -> None:
+    torch.manual_seed(0)
+    net, batch = TinyNet(SMALL), first()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(0.1 * torch.randn_like(p))
+    outside = 1 - batch.mask
+    strange = Batch(**{**vars(batch), "change": batch.change + 9 * outside, "noise": batch.noise - 7 * outside})
+    assert torch.equal(loss(net, batch), loss(net, strange))
+
+
+class Oracle(torch.nn.Module):
+    """Knows the answer: the velocity that leads to `change`, whatever the noise."""
+
+    def __init__(self, change: torch.Tensor) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, noisy, condition, level, kind, scale):
+        signal, noise = shares(level)
+        return (signal * (noisy - signal * self.change) / noise) - noise * self.change
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20])
+def test_sampling_with_a_perfect_network_gives_the_change(steps: int) -> None:
+    batch = first(2, plain=True)
+    noise = torch.randn(batch.change.shape, generator=torch.Generator().manual_seed(1))
+    given = (batch.condition, batch.mask, batch.kind, batch.scale, noise)
+    told = sample(Oracle(batch.change), *given, null=SMALL.null, change_scale=0.25, steps=steps, guidance=1.0)  # type: ignore[arg-type]
+    assert torch.allclose(told, 0.25 * batch.change, atol=1e-4)
+
+
+def test_a_sampled_change_keeps_the_image_within_range_and_the_mask() -> None:
+    batch = first(3, plain=True)
+    noise = torch.randn(batch.change.shape, generator=torch.Generator().manual_seed(1))
+    given = (batch.condition, batch.mask, batch.kind, batch.scale, noise)
+    told = sample(Oracle(batch.change + 50), *given, null=SMALL.null, change_scale=0.25, steps=3, guidance=1.0)  # type: ignore[arg-type]
+    image = (batch.condition[:, :3] + 1) / 2 + told
+    assert image.max() <= 1 + 1e-5 and image.min() >= -1e-5 and not (told * (1 - batch.mask)).any()
+    assert told.abs().max() > 0.1
+
+
+def test_one_pair_is_learned() -> None:
+    """The loss on one pair falls to a quarter, at levels where the noise hides the change."""
+    how = Training(steps=160, batch=8, rate=6e-3, warm=10, half=False)
+    state = begin(SMALL, how)
+    samples = Samples(pairs(1), SMALL, 0, plain=True)
+    row = collate([samples[0]] * 8)
+    draws = torch.Generator().manual_seed(4)
+
+    def noised() -> Batch:
+        noise = torch.randn(row.noise.shape, generator=draws) * row.mask
+        return Batch(**{**vars(row), "noise": noise, "level": 0.5 + 0.5 * torch.rand(8, generator=draws)})
+
+    tests = [noised() for _ in range(8)]
+    before = np.mean([loss(state.net, b).mean().item() for b in tests])
+    for _ in range(how.steps):
+        advance(state, noised(), how)
+    with torch.no_grad():
+        after = np.mean([loss(state.net, b).mean().item() for b in tests])
+    assert after < 0.25 * before
+
+
+def test_a_sample_depends_on_its_number_alone_and_types_are_hidden_as_often_as_told() -> None:
+    samples = Samples(pairs(8), SMALL, 3)
+    for a, b in zip(samples[17], Samples(pairs(8), SMALL, 3)[17], strict=True):
+        assert torch.allclose(a.float(), b.float(), atol=1e-5)
+    kinds = np.array([int(samples[i][3]) for i in range(1500)])
+    for share, kind in ((NO_TYPE, SMALL.null), (NO_DAMAGE * (1 - NO_TYPE), SMALL.types.index(GOOD))):
+        assert abs((kinds == kind).mean() - share) < 4 * math.sqrt(share / 1500)
+    for i in np.flatnonzero(kinds == SMALL.types.index(GOOD))[:5]:
+        assert not samples[int(i)][0].any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_augmentation_keeps_a_pair_a_pair(number: int) -> None:
+    pair = pairs(2).pair(number % 2)
+    seen = augmented(pair, child(number, "augment"))
+    assert seen.clean.shape == pair.clean.shape and seen.mask.any() and not seen.mask.all()
+    changed = np.abs(seen.defected - seen.clean).max(2)
+    assert changed[seen.mask].max() > 0.01
+    assert changed[ndimage.binary_dilation(seen.mask, iterations=5) == 0].max(initial=0) < 1e-3
+    sign = np.sign(pair.defected - pair.clean).sum()
+    assert np.sign((seen.defected - seen.clean)[seen.mask]).sum() * sign > 0
+
+
+def test_grain_is_kept_where_it_is_and_grown_where_a_clipped_pixel_darkens() -> None:
+    rng = child(0, "grain")
+    side, sigma = 64, 0.03
+    field = rng.standard_normal((side, side, 3)).astype(np.float32)
+    flat = np.clip(0.5 + sigma * field, 0, 1)
+    assert np.allclose(edited(flat, np.full_like(flat, -0.2), field), flat - 0.2, atol=1e-6)
+    assert np.array_equal(edited(flat, np.zeros_like(flat), field), flat)
+    half = flat.copy()
+    half[:, side // 2 :] = 1.0
+    change = np.zeros_like(half)
+    change[:, side // 2 :] = -0.4
+    grown = local_grain(edited(half, change, rng.standard_normal(half.shape).astype(np.float32)))
+    there, here = grown[8:-8, -16:-8].mean(), grown[8:-8, 8:16].mean()
+    assert 0.75 < there / here < 1.25

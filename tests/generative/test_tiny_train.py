@@ -1,0 +1,164 @@
+"""The embedded model's weights, its backend, and training that can be stopped anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.errors import InputError
+from defects.generative.painter import GOOD, Painter
+from defects.generative.tiny.backend import TinyPainter
+from defects.generative.tiny.config import TinyConfig
+from defects.generative.tiny.net import TinyNet
+from defects.generative.tiny.pairs import read_pairs
+from defects.generative.tiny.train import CHECKPOINT, LOG, WEIGHTS, Training, train
+from defects.generative.tiny.weights import CONFIG, load_weights, save_weights
+from tests.generative.tiny_models import SMALL, crop, pairs
+
+HOW = Training(steps=6, batch=4, warm=2, save_every=2, half=False)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in which every input counts."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    draws = torch.Generator().manual_seed(0)
+    tensors = {k: 0.15 * torch.randn(v.shape, generator=draws) for k, v in TinyNet(SMALL).state_dict().items()}
+    save_weights(path, tensors, SMALL, {"made": "test"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def painter(weights: Path) -> TinyPainter:
+    return TinyPainter(weights)
+
+
+def test_saved_and_loaded_weights_are_equal_in_half_precision(weights: Path, tmp_path: Path) -> None:
+    net, config, about = load_weights(weights)
+    assert config == SMALL and about["made"] == "test"
+    save_weights(tmp_path / "again.safetensors", net.state_dict(), config, {"made": "test"})
+    before, after = load_file(weights), load_file(tmp_path / "again.safetensors")
+    assert before.keys() == after.keys() == net.state_dict().keys()
+    assert all(torch.equal(before[k], after[k]) and after[k].dtype == torch.float16 for k in before)
+
+
+@pytest.mark.parametrize("fault", ["missing", "unknown", "shape"])
+def test_a_tensor_that_is_not_the_networks_is_refused(weights: Path, tmp_path: Path, fault: str) -> None:
+    tensors = load_file(weights)
+    if fault == "missing":
+        del tensors["first.weight"]
+    elif fault == "unknown":
+        tensors["second.weight"] = torch.zeros(3)
+    else:
+        tensors["first.bias"] = torch.zeros(3)
+    save_file(tensors, tmp_path / "w.safetensors", {CONFIG: SMALL.model_dump_json()})
+    with pytest.raises(InputError, match={"missing": "missing", "unknown": "unknown", "shape": "another shape"}[fault]):
+        load_weights(tmp_path / "w.safetensors")
+
+
+def test_files_that_are_no_weights_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load_weights(tmp_path / "none.safetensors")
+    (tmp_path / "w.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match="pickled"):
+        load_weights(tmp_path / "w.pt")
+    (tmp_path / "w.safetensors").write_bytes(b"not a file of tensors")
+    with pytest.raises(InputError, match="no embedded model"):
+        load_weights(tmp_path / "w.safetensors")
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="no embedded model"):
+        load_weights(tmp_path / "other.safetensors")
+
+
+def test_the_backend_is_a_painter_that_touches_the_mask_only(painter: TinyPainter) -> None:
+    as_painter: Painter = painter
+    here = crop()
+    (image,) = as_painter.paint([here], ["scratch"], [5])
+    assert image.shape == here.image.shape and image.dtype == np.float32
+    assert image.min() >= 0 and image.max() <= 1
+    assert np.array_equal(image[~here.mask], here.image[~here.mask])
+    assert np.abs(image - here.image)[here.mask].max() > 1e-3
+    assert painter.facts["steps"] == SMALL.steps and len(painter.facts["weights_sha256"]) == 64
+
+
+def test_an_image_hangs_on_crop_damage_and_seed_alone(painter: TinyPainter) -> None:
+    alone = painter.paint([crop(1)], ["dent"], [9])[0]
+    among = painter.paint([crop(2), crop(1), crop(0)], ["rust", "dent", GOOD], [1, 9, 2])[1]
+    assert np.array_equal(alone, among)
+    assert not np.array_equal(alone, painter.paint([crop(1)], ["dent"], [10])[0])
+    assert not np.array_equal(alone, painter.paint([crop(1)], ["rust"], [9])[0])
+    assert not np.array_equal(alone, painter.paint([crop(1, mm_per_px=0.4)], ["dent"], [9])[0])
+
+
+def test_guidance_moves_the_sample_away_from_the_null_type(weights: Path) -> None:
+    plain, guided = (TinyPainter(weights, guidance=g).paint([crop()], ["dent"], [3])[0] for g in (1.0, 3.0))
+    assert not np.array_equal(plain, guided)
+    forgetful = TinyPainter(weights, guidance=0.0)
+    assert np.array_equal(*(forgetful.paint([crop()], [kind], [3])[0] for kind in ("dent", "rust")))
+
+
+def test_an_unknown_damage_is_refused(painter: TinyPainter) -> None:
+    with pytest.raises(InputError, match="damage 'melted'"):
+        painter.paint([crop()], ["melted"], [0])
+
+
+def same(a: Path, b: Path, name: str) -> bool:
+    """Equal but for the rounding of convolutions, whose sums run as memory happens to be aligned."""
+    one, two = load_file(a / name), load_file(b / name)
+    return one.keys() == two.keys() and all(torch.allclose(one[k], two[k], rtol=1e-3, atol=2e-6) for k in one)
+
+
+def test_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    data = pairs(4)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(whole, data, data, SMALL, HOW, lambda line: None)
+    stopped = train(parts, data, data, SMALL, replace(HOW, minutes=0.0), lambda line: None)
+    assert stopped.step == 1
+    said: list[str] = []
+    train(parts, data, data, SMALL, HOW, said.append)
+    assert said[0] == "going on from step 1"
+    assert same(whole, parts, CHECKPOINT) and same(whole, parts, WEIGHTS)
+    assert (parts / LOG).read_text().count('"held_out"') == 4
+    assert load_weights(whole / WEIGHTS)[1] == SMALL.model_copy(update={"trained": 6})
+
+
+def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    data, how = pairs(2), replace(HOW, steps=1)
+    train(tmp_path, data, None, SMALL, how, lambda line: None)
+    for config, other in ((SMALL, replace(how, seed=1)), (SMALL.model_copy(update={"change_scale": 0.5}), how)):
+        with pytest.raises(InputError, match="another network, batch size or seed"):
+            train(tmp_path, data, None, config, other, lambda line: None)
+
+
+def test_training_does_not_hang_on_the_number_of_workers(tmp_path: Path) -> None:
+    data, how = pairs(4), replace(HOW, steps=2)
+    for workers in (0, 2):
+        train(tmp_path / str(workers), data, None, SMALL, replace(how, workers=workers), lambda line: None)
+    assert same(tmp_path / "0", tmp_path / "2", WEIGHTS)
+
+
+def test_shards_are_parted_into_training_and_held_out(tmp_path: Path) -> None:
+    made = pairs(3)
+    about = {"station": np.array(["dome"] * 3), "material": np.array(["iron"] * 3)}
+    names = np.array(["dent_soft", "white_rust", "scratch_deep"])
+    kinds = np.array(["dent", "rust", "scratch"])
+    for number in (0, 1, 2):
+        np.savez_compressed(
+            tmp_path / f"pairs-{number:05d}.npz", clean=made.clean, change=made.change, mask=made.mask, part=made.part,
+            mm_per_px=made.mm_per_px, kind=kinds, blueprint=names, **about,
+        )  # fmt: skip
+    assert len(read_pairs(tmp_path, held_out=True)) == 3 and len(read_pairs(tmp_path, held_out=False)) == 6
+    assert read_pairs(tmp_path, held_out=True).kind.tolist() == ["dent", "white_rust", "scratch"]
+    with pytest.raises(InputError, match="no shards"):
+        read_pairs(tmp_path / "none", held_out=False)
+
+
+def test_a_configuration_that_cannot_be_is_refused() -> None:
+    for wrong in ({"size": 100}, {"blocks": (1,)}, {"types": ("dent",)}):
+        with pytest.raises(ValueError, match=r"size|blocks|types"):
+            TinyConfig(**wrong)  # type: ignore[arg-type]
