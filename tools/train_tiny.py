@@ -16,9 +16,11 @@ from pathlib import Path
 import torch
 
 from core.errors import FlawsmithError
+from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.pairs import read_pairs
-from defects.generative.tiny.train import Training, train
+from defects.generative.tiny.strips import sheet
+from defects.generative.tiny.train import WEIGHTS, Training, train
 
 
 def main() -> int:
@@ -35,6 +37,7 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=Training.workers)
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options.add_argument("--full-precision", action="store_true", help="float32 instead of bfloat16")
+    options.add_argument("--sheet", type=Path, default=None, help="a PNG of held-out pairs beside samples, at the end")
     chosen = options.parse_args()
     how = Training(chosen.steps, chosen.batch, workers=chosen.workers, device=chosen.device)
     how = replace(
@@ -47,6 +50,8 @@ def main() -> int:
         pairs, held_out = read_pairs(chosen.pairs, False), read_pairs(chosen.pairs, True)
         print(f"{len(pairs)} pairs, {len(held_out)} held out", flush=True)
         train(chosen.out, pairs, held_out, TinyConfig(), how, lambda line: print(line, flush=True))
+        if chosen.sheet:
+            sheet(chosen.sheet, TinyPainter(chosen.out / WEIGHTS, device=chosen.device), held_out)
     except FlawsmithError as error:
         print(error, file=sys.stderr)
         return error.exit_code

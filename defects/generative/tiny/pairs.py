@@ -46,8 +46,9 @@ class Pairs:
 
 
 def read_pairs(folder: Path, held_out: bool) -> Pairs:
-    """All training pairs of a folder, or those held out. InputError when there are none."""
-    found = [p for p in sorted(folder.glob("pairs-*.npz")) if (int(p.stem[-5:]) % HOLD_OUT == 0) == held_out]
+    """All training pairs of a folder and its subfolders, or those held out. InputError when there are none."""
+    shards = sorted(folder.rglob("pairs-*.npz"), key=lambda p: p.name)
+    found = [p for p in shards if (int(p.stem[-5:]) % HOLD_OUT == 0) == held_out]
     if not found:
         raise InputError(f"{folder} has no {'held-out ' if held_out else ''}shards", "pairs-*.npz", "run make_pairs.py")
     rows: dict[str, list[np.ndarray]] = {}
