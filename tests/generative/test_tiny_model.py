@@ -160,6 +160,18 @@ def test_a_sample_depends_on_its_number_alone_and_types_are_hidden_as_often_as_t
         assert not samples[int(i)][0].any()
 
 
+def test_a_window_shows_the_mask_and_is_cut_from_all_planes_alike() -> None:
+    whole, cut = (Samples(pairs(8), SMALL, 3, plain=True, crop=crop) for crop in (0, 16))
+    for i in range(8):
+        full, part = whole[i], cut[i]
+        assert part[0].shape == (3, 16, 16) and part[1].shape == (CHANNELS, 16, 16)
+        found = [
+            (y, x) for y in range(SIDE - 15) for x in range(SIDE - 15)
+            if all(torch.equal(full[k][:, y : y + 16, x : x + 16], part[k]) for k in (0, 1, 2, 6))
+        ]  # fmt: skip
+        assert len(found) == 1 and part[2].any()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_augmentation_keeps_a_pair_a_pair(number: int) -> None:

@@ -33,7 +33,8 @@ BARS = 5
 class Training:
     """steps: in all. batch: samples a step. rate: greatest learning rate, after `warm` steps; it falls to a twentieth
     along a cosine. decay: of the exponential mean of the weights, once it is warm. save_every: steps between
-    checkpoints. minutes: stop after so long, with a checkpoint (None: never)."""
+    checkpoints. minutes: stop after so long, with a checkpoint (None: never). crop: see `Samples`; it may change from
+    one call to the next, so that a run can begin on windows and end on whole crops."""
 
     steps: int
     batch: int = 16
@@ -41,6 +42,7 @@ class Training:
     warm: int = 200
     decay: float = 0.999
     seed: int = 0
+    crop: int = 0
     save_every: int = 250
     minutes: float | None = None
     workers: int = 0
@@ -103,7 +105,7 @@ def begin(config: TinyConfig, how: Training) -> State:
 
 def batches(pairs: Pairs, config: TinyConfig, how: Training, step: int) -> Iterator[Batch]:
     """Batch after batch from `step` on: sample n of the run stands in batch n // batch, wherever the run began."""
-    samples = Samples(pairs, config, how.seed)
+    samples = Samples(pairs, config, how.seed, crop=how.crop)
     numbers = _Numbers(step * how.batch, how.steps * how.batch)
     yield from DataLoader(
         samples, how.batch, sampler=numbers, num_workers=how.workers, collate_fn=collate, drop_last=True,
