@@ -1,0 +1,39 @@
+"""Every number of the volumetric solver in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recon.fit.settings import Settings, Stage
+
+
+@dataclass(frozen=True)
+class VolumeSettings:
+    """The pass over a signed grid.
+
+    cells: along the longest side of the hull. side_px: photographs are averaged down to this longer side. steps:
+    optimiser steps of `views_per_step` views. rate: step of the preconditioned values, in bounding radii; falls by
+    `fall`. still: first steps, in which the shape rests. stiffness: of the grid's preconditioner. renew_every: steps
+    between new shadow tables; distance_every: between new distances. slack: cells that the shape may stand out of the
+    masks' hull. tolerated: masks that may be wrong about a sample.
+    sign: weights of the sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's
+    unevenness, in cells.
+    """
+
+    cells: int = 32
+    side_px: int = 96
+    steps: int = 240
+    views_per_step: int = 4
+    still: int = 20
+    rate: float = 0.3
+    fall: float = 0.2
+    flex_rate: float = 0.02
+    stiffness: float = 10.0
+    renew_every: int = 20
+    distance_every: int = 30
+    slack: float = 0.5
+    tolerated: int = 0
+    sign: tuple[float, float] = (0.2, 0.01)
+    spread: float = 0.25
+    laplacian: float = 0.02
+    loss: Settings = field(default_factory=lambda: Settings("volume", (Stage(96, 0.07, 1, 1e-2),), mask_weight=10.0))

@@ -1,0 +1,194 @@
+"""The pass over a signed grid: a mesh of the right genus, for the vertex solver to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.errors import GeometryError
+from core.seeds import child
+from recon.capture.model import Capture
+from recon.fit.optimise import limited, regularisers
+from recon.fit.picture import losses, picture
+from recon.fit.precondition import UniformAdam
+from recon.fit.problem import Target, UnitFrame, targets
+from recon.fit.reconstruct import SKIPPED_LIMIT
+from recon.hull import visual_hull
+from recon.raster.protocol import Rasterizer
+from recon.raster.warp_backend import WarpRasterizer
+from recon.volume.field import edges_once, joined, outside_masks, signed_distance, solid, unevenness
+from recon.volume.flexicubes import Grid
+from recon.volume.settings import VolumeSettings
+from recon.volume.shape import Shadows, Volume, estimate_of
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+
+
+@dataclass(eq=False)
+class VolumeFit:
+    """volume: the state. frame: of its unit. outside: (samples,) distances out of the masks' hull."""
+
+    volume: Volume
+    frame: UnitFrame
+    outside: torch.Tensor
+    history: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = 0
+    skipped: int = 0
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray]:
+        """vertices (n, 3) float64 in the unit frame, faces (m, 3): solid pieces only."""
+        with torch.no_grad():
+            dual = self.volume.surface()
+        return solid(dual.vertices.cpu().numpy().astype(np.float64), dual.faces.cpu().numpy())
+
+
+def topology(
+    capture: Capture,
+    settings: VolumeSettings | None = None,
+    seed: int = 0,
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> tuple[np.ndarray, np.ndarray]:
+    """vertices (n, 3) float64 in the capture's frame, faces (m, 3) int32, closed: what `recon.fit.reconstruct` takes as
+    `start`. start: closed mesh in place of the visual hull. The same seed gives the same mesh on the CPU.
+
+    GeometryError when nothing is left, or more than 1 % of the steps were not finite.
+    """
+    settings = settings or VolumeSettings()
+    fit = begin(capture, settings, start, device)
+    run(fit, capture, settings, child(seed, "volume"), progress, rasterizer, device)
+    vertices, faces = fit.mesh()
+    return fit.frame.part(vertices), faces
+
+
+def begin(
+    capture: Capture, settings: VolumeSettings, start: tuple[np.ndarray, np.ndarray] | None, device: str = "cpu"
+) -> VolumeFit:
+    """The grid round the visual hull, with the hull (or `start`, cut by the hull) in it."""
+    hull = visual_hull(capture, 2 * settings.cells)
+    frame = UnitFrame.of(hull[0])
+    bounds = frame.unit(hull[0])
+    grid = Grid.around(bounds.min(0), bounds.max(0), settings.cells)
+    vertices, faces = hull if start is None else start
+    outside = outside_masks(capture.training, frame, grid, settings.tolerated).to(device)
+    values = signed_distance(frame.unit(vertices), faces, grid, device)
+    values = torch.maximum(values, outside - settings.slack * grid.step)
+    inside = [v.image[v.mask > 0.9] for v in capture.training]
+    colour = torch.as_tensor(np.concatenate(inside).mean(0), dtype=torch.float32, device=device)
+    volume = Volume.start(values, colour, grid, settings.stiffness, len(capture.views))
+    return VolumeFit(volume, frame, outside)
+
+
+def run(
+    fit: VolumeFit,
+    capture: Capture,
+    settings: VolumeSettings,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> None:
+    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
+    rasterizer = rasterizer or WarpRasterizer()
+    views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
+    views = [t for t in views if not capture.views[t.number].held_out]
+    volume, unknowns = fit.volume, fit.volume.unknowns
+    shape = UniformAdam([volume.latent], settings.rate)
+    flex = torch.optim.Adam(volume.flexed(), settings.flex_rate)
+    rest = torch.optim.Adam(
+        [
+            {"params": [volume.albedo], "lr": 3 * settings.loss.albedo_rate},
+            {"params": [unknowns.radiance_raw], "lr": settings.loss.light_rate},
+            {"params": [unknowns.roughness_raw, unknowns.metallic_raw], "lr": settings.loss.optics_rate},
+            {"params": [unknowns.gains_raw], "lr": settings.loss.gain_rate},
+        ],
+        betas=(0.9, 0.99),
+    )
+    order: list[int] = []
+    shadows: Shadows | None = None
+    for step in range(settings.steps):
+        share = max(step - settings.still, 0) / max(settings.steps - settings.still, 1)
+        shape.param_groups[0]["lr"] = settings.rate * settings.fall**share
+        if step and step % settings.distance_every == 0 and step <= 0.8 * settings.steps:
+            redistance(fit, settings, device)
+        dual = volume.surface()
+        net = joined(dual.faces, len(dual.vertices))
+        if shadows is None or step % settings.renew_every == 0:
+            shadows = Shadows(dual.vertices.detach(), net, views, volume.grid.step)
+        while len(order) < settings.views_per_step:
+            order += [int(i) for i in rng.permutation(len(views))]
+        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
+        terms = _terms(fit, dual, net, shadows, [views[n] for n in chosen], settings, share, rasterizer)
+        total = torch.stack(list(terms.values())).sum()
+        for optimiser in (shape, flex, rest):
+            optimiser.zero_grad()
+        total.backward()
+        parameters = [volume.latent, volume.albedo, *volume.flexed(), *unknowns.others]
+        fine = all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in parameters)
+        if not (fine and bool(torch.isfinite(total))):
+            fit.skipped += 1
+            continue
+        if step >= settings.still:
+            shape.step()
+            flex.step()
+        rest.step()
+        fit.steps += 1
+        if step % 20 == 0 or step == settings.steps - 1:
+            said = {name: float(term.detach()) for name, term in terms.items()}
+            fit.history.append({"step": step, **said})
+            if progress:
+                progress(f"volume {settings.cells}", step, settings.steps, said)
+    if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):
+        raise GeometryError(
+            f"{fit.skipped} of {fit.steps + fit.skipped} steps were not finite",
+            f"at most {SKIPPED_LIMIT:.0%}",
+            "check the capture's poses and masks, or lower the rates",
+        )
+
+
+def _terms(
+    fit: VolumeFit,
+    dual: Any,
+    net: Any,
+    shadows: Shadows,
+    views: list[Target],
+    settings: VolumeSettings,
+    share: float,
+    rasterizer: Rasterizer,
+) -> dict[str, torch.Tensor]:
+    vertices = dual.vertices
+    # a hook on a tensor that came from indexing would see the sum of all uses only here
+    vertices.register_hook(lambda g: limited(g, settings.loss.outlier_limit))
+    unknowns = fit.volume.unknowns_at(vertices)
+    estimate = estimate_of(vertices, net, unknowns, shadows)
+    colour = mask = torch.zeros((), device=vertices.device)
+    for target in views:
+        seen, _ = picture(estimate, target, net, rasterizer)
+        one, two = losses(seen, target)
+        colour, mask = colour + one / len(views), mask + two / len(views)
+    edges = edges_once(dual.faces)
+    first, last = settings.sign
+    sign = last + (first - last) * max(1 - 4 * share, 0.0)
+    step = fit.volume.grid.step
+    return {
+        "colour": colour,
+        "mask": settings.loss.mask_weight * mask,
+        "smooth": regularisers(unknowns, edges, settings.loss),
+        "sign": sign * fit.volume.sign_term(),
+        "spread": settings.spread * dual.spread / step,
+        "uneven": settings.laplacian * unevenness(vertices, edges) / step**2,
+    }
+
+
+def redistance(fit: VolumeFit, settings: VolumeSettings, device: str = "cpu") -> None:
+    """The values become distances to their own surface again, without voids and crumbs and within the masks' hull."""
+    vertices, faces = fit.mesh()
+    grid = fit.volume.grid
+    values = signed_distance(vertices, faces, grid, device)
+    fit.volume.set_values(torch.maximum(values, fit.outside - settings.slack * grid.step))
