@@ -85,10 +85,11 @@ def _grown(pair: Pair, rng: np.random.Generator) -> Pair:
 
 
 def _lit(pair: Pair, rng: np.random.Generator) -> Pair:
-    """Grey or another white balance, gain, gamma and blur of the whole photograph."""
+    """Grey or another white balance, gain, gamma and blur of the whole photograph; the strongest blur is that of a crop
+    that was magnified."""
     grey, gamma = rng.random() < 0.35, float(np.exp2(rng.uniform(-0.5, 0.5)))
     gain = np.exp2(rng.uniform(-0.5, 0.35)) * np.exp2(rng.uniform(-0.12, 0.12, 3))
-    blur = float(rng.uniform(0.4, 1.1)) if rng.random() < 0.3 else 0.0
+    blur = float(np.exp(rng.uniform(np.log(0.4), np.log(2.0)))) if rng.random() < 0.35 else 0.0
     lift = float(rng.uniform(0.0, 0.06)) if rng.random() < 0.3 else 0.0
 
     def image(a: np.ndarray) -> np.ndarray:
