@@ -17,6 +17,7 @@ from core.part import Part
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
 from defects.procedural.kinds import KINDS
+from defects.procedural.placement_ground import Ground
 from defects.procedural.workpiece import Workpiece
 from flawsmith.captured import load_part
 from flawsmith.recipe import Recipe
@@ -67,7 +68,8 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     part = load_part(resolved.part_path, choice)
     _refuse_uncaptured(part, resolved)
     meshes = {m.name: with_lay(part.mesh, m.lay) for m in resolved.materials}
-    works = {name: Workpiece.of(part, mesh) for name, mesh in meshes.items()}
+    ground = Ground(part.mesh)
+    works = {name: Workpiece.of(part, mesh, ground) for name, mesh in meshes.items()}
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
     regions = choice.regions or (("!unseen",) if "unseen" in part.regions else ())
     allowed = part.select(*regions) if regions else None

@@ -42,8 +42,9 @@ class _Tally:
 class Placer:
     """Draws sites on one part. It keeps what it learns about the surface: use one Placer for all defects of a part."""
 
-    def __init__(self, part: Part, mesh: Mesh | None = None) -> None:
-        """mesh: the part's own mesh with further attributes (`lay_tangent`), same faces in the same order."""
+    def __init__(self, part: Part, mesh: Mesh | None = None, ground: Ground | None = None) -> None:
+        """mesh: the part's own mesh with further attributes (`lay_tangent`), same faces in the same order. ground: of
+        the part's mesh, to share what it has learnt."""
         self.part, self.mesh = part, mesh or part.mesh
         if len(self.mesh.faces) != len(part.mesh.faces):
             raise GeometryError(
@@ -51,7 +52,7 @@ class Placer:
                 f"its own {len(part.mesh.faces)} faces",
                 "place on the part's mesh, before refinement",
             )
-        self.ground = Ground(self.mesh)
+        self.ground = ground or Ground(self.mesh)
 
     def place(
         self,
@@ -135,7 +136,7 @@ class Placer:
         tally: _Tally,
     ) -> Site | None:
         """The first of `count` random candidates that fits."""
-        face, point, direction = candidates(self.ground, faces, count, rule, rng)
+        face, point, direction = candidates(self.ground, self.mesh, faces, count, rule, rng)
         free = clear_of(point, direction, shape, taken, rule.spacing_mm * MM)
         tally.blocked += int((~free).sum())
         gap, _ = self.ground.edge_gap(face, point, rough=True)

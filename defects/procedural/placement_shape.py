@@ -67,11 +67,10 @@ class Footprint:
 
 
 def candidates(
-    ground: Ground, faces: np.ndarray, count: int, rule: Placement, rng: np.random.Generator
+    ground: Ground, mesh: Mesh, faces: np.ndarray, count: int, rule: Placement, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random places, uniform over the area of `faces`: face (count,), point (count, 3) strictly inside it, and a unit
     tangent (count, 3) as the rule's alignment has it. Where a surface has no lay or no edge, any direction will do."""
-    mesh = ground.mesh
     area = np.cumsum(mesh.areas[faces])
     face = faces[np.minimum(np.searchsorted(area, rng.uniform(0, area[-1], count), side="right"), len(faces) - 1)]
     s, r = np.sqrt(rng.uniform(size=count)), rng.uniform(size=count)

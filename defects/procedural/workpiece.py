@@ -11,6 +11,7 @@ from core.mesh import Mesh
 from core.part import Part
 from defects.procedural.features import Feature, find_features
 from defects.procedural.placement import Placer
+from defects.procedural.placement_ground import Ground
 from defects.procedural.solids import Pair
 
 BASE = "_base"
@@ -23,18 +24,20 @@ class Workpiece:
 
     part: Part
     base: Mesh
+    ground: Ground
 
     @classmethod
-    def of(cls, part: Part, mesh: Mesh | None = None) -> Workpiece:
-        """mesh: the part's own with further attributes; ValueError when its faces are not the part's."""
+    def of(cls, part: Part, mesh: Mesh | None = None, ground: Ground | None = None) -> Workpiece:
+        """mesh: the part's own with further attributes; ValueError when its faces are not the part's. ground: of the
+        part's mesh, where several finishes share it."""
         base = part.mesh if mesh is None else mesh
         if len(base.faces) != len(part.mesh.faces):
             raise ValueError(f"mesh has {len(base.faces)} faces, the part {len(part.mesh.faces)}")
-        return cls(part, base.with_face(**{BASE: np.arange(len(base.faces))}))
+        return cls(part, base.with_face(**{BASE: np.arange(len(base.faces))}), ground or Ground(part.mesh))
 
     @cached_property
     def placer(self) -> Placer:
-        return Placer(self.part, self.base)
+        return Placer(self.part, self.base, self.ground)
 
     @cached_property
     def pair(self) -> Pair:
