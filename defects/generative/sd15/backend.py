@@ -1,0 +1,127 @@
+"""The backends `sd15` and `sd15-controlnet`: painters on Stable Diffusion 1.5 and what was learned from examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.errors import InputError, RenderError
+from defects.generative.label import grain_sigma, standing_out
+from defects.generative.painter import GOOD, Crop
+from defects.generative.sd15.learned import weights_hash
+from defects.generative.sd15.models import Networks, Precision, trained_networks
+from defects.generative.sd15.sampling import pipeline, sampled
+
+
+class Sd15Painter:
+    """learned: a folder that training wrote. base: the folder or hub id that it was trained on.
+
+    size: side of the crops; None: as trained. steps, guidance: of the sampler; GOOD is sampled without guidance.
+    """
+
+    def __init__(
+        self,
+        learned: Path,
+        base: str,
+        *,
+        size: int | None = None,
+        steps: int = 30,
+        guidance: float = 4.0,
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        nets, about = trained_networks(learned, base)
+        if precision not in Precision:
+            raise InputError(f"precision '{precision}'", f"one of {', '.join(Precision)}", "choose one")
+        self._set(nets.to(device, Precision[precision]), size or about["size"], steps, guidance)
+        self.facts: Mapping[str, Any] = {
+            "weights_sha256": weights_hash(about), "base_print": about["base_print"], "steps": steps,
+            "guidance": guidance, "trained_steps": about.get("steps", 0), "precision": precision,
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, nets: Networks, size: int, *, steps: int, guidance: float) -> Sd15Painter:
+        """On networks at hand, as for the validation strips of a training."""
+        made = cls.__new__(cls)
+        made._set(nets, size, steps, guidance)
+        made.facts = {"steps": steps, "guidance": guidance}
+        return made
+
+    def _set(self, nets: Networks, size: int, steps: int, guidance: float) -> None:
+        if size % 8 or size < 8 * nets.cell:
+            raise InputError(f"size {size}", f"a multiple of 8, at least {8 * nets.cell}", "choose another --size")
+        if guidance < 1 or steps < 1:
+            raise InputError(f"guidance {guidance}, {steps} steps", "both at least 1", "raise them")
+        self.name: str = nets.use
+        self.size, self.types, self.cell = size, nets.table.types, nets.cell
+        self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
+
+    def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
+        """See `Painter.paint`. One crop at a time, so that memory does not hang on their number."""
+        return [self._one(*given) for given in zip(crops, damage, seeds, strict=True)]
+
+    def _one(self, crop: Crop, damage: str, seed: int, blended: bool = True) -> np.ndarray:
+        if damage not in self.types:
+            raise InputError(f"damage '{damage}'", f"one of {', '.join(self.types)}", "train it, or choose a known one")
+        guidance = 1.0 if damage == GOOD else self._guidance
+        try:
+            return sampled(
+                self._pipe, self._nets, crop.image, crop.mask, damage, seed, steps=self._steps, guidance=guidance,
+                blended=blended,
+            )  # fmt: skip
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise RenderError(
+                f"a crop of {self.size} px does not fit into the memory of the device", "free memory",
+                f"use --size {max(64, self.size * 3 // 4 // 64 * 64)}, --precision float16 or --device cpu",
+            ) from error  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A photograph that nobody took. image, clean: (n, n, 3) uint8, with and without the damage. label: (n, n) bool.
+
+    outside: share of the pixels beyond the mask that differ visibly, before `image` was pasted together.
+    """
+
+    image: np.ndarray
+    clean: np.ndarray
+    label: np.ndarray
+    iou: float
+    outside: float
+
+
+def generate(painter: Sd15Painter, mask: np.ndarray, damage: str, seed: int, paste: bool = True) -> Generated:
+    """A whole new picture with `damage` in `mask` (n, n) bool, and its twin: the same noise, no mask, `good`.
+
+    The label is what differs inside the mask by more than the two differ by accident outside it. paste: outside the
+    mask the twin's pixels, so that the two are equal there. InputError for a backend that only inpaints.
+    """
+    if painter._nets.controlnet is None:
+        raise InputError(f"backend {painter.name} for a whole picture", "sd15-controlnet", "train a ControlNet")
+    n = painter.size
+    if mask.shape != (n, n) or not mask.any() or mask.all():
+        raise InputError(f"a mask of {mask.shape}", f"{n} x {n}, neither empty nor full", "draw another")
+    blank = np.full((n, n, 3), 0.5, np.float32)
+    everywhere = np.ones((n, n), bool)
+    empty = Crop(blank, np.zeros((n, n), bool), everywhere)
+    clean = _codes(painter._one(empty, GOOD, seed, blended=False))
+    image = _codes(painter._one(Crop(blank, mask, everywhere), damage, seed, blended=False))
+    sigma = grain_sigma(clean, mask)
+    out = standing_out(image, clean, everywhere, sigma)
+    beyond = ~mask
+    k = max(1.0, 1.25 * float(np.quantile(out[beyond], 0.99)))
+    label = (out > k) & mask
+    outside = float((out[beyond] > 1.0).mean())
+    if paste:
+        image = np.where(mask[..., None], image, clean)
+    return Generated(image, clean, label, float(label.sum() / mask.sum()), outside)
+
+
+def _codes(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

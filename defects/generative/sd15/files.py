@@ -1,0 +1,225 @@
+"""Checkpoint folders of strangers: safetensors only, the right model, every key there."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from core.errors import InputError
+from core.files import sha256_bytes
+
+Use = Literal["sd15", "sd15-controlnet"]
+CHANNELS: Mapping[Use, int] = {"sd15": 9, "sd15-controlnet": 4}
+PUBLISHED: Mapping[Use, str] = {
+    "sd15": "stable-diffusion-v1-5/stable-diffusion-inpainting",
+    "sd15-controlnet": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+}
+NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+RENAMED = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+"""The published autoencoder still has the first names of its attention; diffusers renames them on reading."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A checked folder. weights: file of each model. variant: "fp16" or None."""
+
+    folder: Path
+    configs: Mapping[str, Mapping[str, Any]]
+    weights: Mapping[str, Path]
+    variant: str | None
+
+    @property
+    def print(self) -> str:
+        """A fingerprint of the U-Net: its tensors' names and shapes, and the values of its first one."""
+        from safetensors import safe_open
+
+        head = header(self.weights["unet"])
+        with safe_open(str(self.weights["unet"]), framework="pt") as stored:
+            first = stored.get_tensor("conv_in.weight").to(torch.float32).numpy().tobytes()
+        shapes = json.dumps({k: v["shape"] for k, v in head.items()}, sort_keys=True)
+        return sha256_bytes(shapes.encode() + first)
+
+
+def find_base(given: str, use: Use) -> Base:
+    """A local folder, or a hub id whose files are in the local cache. InputError names what is wrong and what to do.
+
+    Nothing is downloaded. The folder needs unet/, vae/ and scheduler/; text encoder, tokenizer and safety checker are
+    not used.
+    """
+    folder = _folder(given, use)
+    configs, weights, variants = {}, {}, set()
+    for name in ("unet", "vae"):
+        configs[name] = _config(folder / name / "config.json", use)
+        weights[name] = weights_of(folder / name, use)
+        variants.add("fp16" if weights[name].name == NAMES[1] else None)
+    configs["scheduler"] = _config(folder / "scheduler" / "scheduler_config.json", use)
+    check_unet(configs["unet"], use, given)
+    for name in ("unet", "vae"):
+        check_keys(configs[name], header(weights[name]), name, str(weights[name]))
+    return Base(folder, configs, weights, "fp16" if variants == {"fp16"} else None)
+
+
+def weights_of(folder: Path, use: Use) -> Path:
+    """The safetensors file of one model. InputError for pickles, which can run code, and for nothing at all."""
+    for name in NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    pickles = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICKLES)
+    if pickles:
+        refuse_pickle(pickles[0])
+    raise InputError(f"{folder} holds no {NAMES[0]}", "the model's weights as safetensors", download(use))
+
+
+def refuse_pickle(path: Path) -> None:
+    """Always raises: how to convert a pickle without running what is in it."""
+    target = path.with_suffix(".safetensors").name
+    raise InputError(
+        f"{path} is a pickle, which can run code when it is read",
+        "safetensors",
+        'convert it where you trust it: python -c "import torch; from safetensors.torch import save_file; '
+        f"save_file(torch.load('{path.name}', weights_only=True), '{target}')\"",
+    )
+
+
+def check_unet(config: Mapping[str, Any], use: Use, given: str) -> None:
+    """InputError unless the U-Net has the right inputs; names what it is and which backend fits it."""
+    channels = int(config.get("in_channels", 0))
+    if config.get("addition_embed_type") or config.get("class_embed_type"):
+        raise InputError(
+            f"{given} is no SD 1.5 (its U-Net wants {config.get('addition_embed_type') or 'classes'} beside the text; "
+            "SDXL does)", "a U-Net with text conditions alone", download(use),
+        )  # fmt: skip
+    if channels == CHANNELS[use]:
+        return
+    is_a = {9: "an inpainting U-Net", 4: "a text-to-image U-Net", 8: "an image-editing U-Net"}
+    fits = next((u for u, n in CHANNELS.items() if n == channels), None)
+    do = f"use it with --backend {fits}, or {download(use)}" if fits else download(use)
+    raise InputError(
+        f"{given} has {channels} input channels: {is_a.get(channels, 'another kind of U-Net')}",
+        f"{CHANNELS[use]} input channels for {use}", do,
+    )  # fmt: skip
+
+
+def expected_shapes(config: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
+    """Every tensor that the model of this configuration has. name: unet, vae or controlnet. No memory is used."""
+    model = model_class(name)
+    with torch.device("meta"):
+        made = model.from_config(dict(config))
+    return {k: tuple(v.shape) for k, v in made.state_dict().items()}
+
+
+def check_keys(config: Mapping[str, Any], stored: Mapping[str, Any], name: str, where: str) -> None:
+    """InputError when weights lack a tensor of the model, have one more, or one of another shape."""
+    wanted = expected_shapes(config, name)
+    there = {_renamed(k) if name == "vae" else k: tuple(v["shape"]) for k, v in stored.items()}
+    for what, names in (("lacks", wanted.keys() - there.keys()), ("has also", there.keys() - wanted.keys())):
+        if names:
+            some = ", ".join(sorted(names)[:3])
+            raise InputError(
+                f"{where} {what} {len(names)} tensors ({some})", f"the {len(wanted)} tensors of its configuration",
+                "take configuration and weights from one checkpoint",
+            )  # fmt: skip
+    for key, shape in wanted.items():
+        # 1 x 1 convolutions and linear layers are stored either way
+        if _squeezed(there[key]) != _squeezed(shape):
+            raise InputError(f"{where} has {key} of shape {there[key]}", f"{shape}", "take both from one checkpoint")
+
+
+def header(path: Path) -> dict[str, Any]:
+    """Names, shapes and types of the tensors in a safetensors file, without reading them."""
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > 100_000_000:
+                raise ValueError("its header is too long")
+            found = json.loads(stream.read(length))
+    except (OSError, ValueError, struct.error) as error:
+        raise InputError(f"{path} cannot be read ({error})", "a whole safetensors file", "download it again") from error
+    found.pop("__metadata__", None)
+    return found
+
+
+def model_class(name: str) -> Any:
+    """unet, vae or controlnet -> the class of diffusers."""
+    d = diffusers()
+    return {"unet": d.UNet2DConditionModel, "vae": d.AutoencoderKL, "controlnet": d.ControlNetModel}[name]
+
+
+def diffusers() -> Any:
+    """The package, or the sentence that says how to install it."""
+    try:
+        import diffusers as package
+        import peft  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"diffusers or peft is not installed ({error})", "the extra 'diffusion'",
+            "run pip install 'flawsmith[diffusion]'",
+        ) from error  # fmt: skip
+    return package
+
+
+def download(use: Use) -> str:
+    """The command that fetches what `use` needs, and nothing else."""
+    name = PUBLISHED[use]
+    wanted = " ".join(f"--include '{p}'" for p in ("unet/*.safetensors", "vae/*.safetensors", "*/*config.json"))
+    return f"get it with: hf download {name} {wanted} --local-dir {name.split('/')[1]}"
+
+
+def _folder(given: str, use: Use) -> Path:
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        if path.suffix.lower() in PICKLES:
+            refuse_pickle(path)
+        raise InputError(
+            f"{path} is one file", "a folder with unet/, vae/ and scheduler/",
+            "convert it with diffusers: StableDiffusionInpaintPipeline.from_single_file(FILE).save_pretrained(FOLDER)",
+        )  # fmt: skip
+    if given.count("/") == 1 and not given.startswith((".", "/", "~")):
+        return _cached(given, use)
+    raise InputError(f"{given} does not exist", "a folder, or the id of a model on the hub", download(use))
+
+
+def _cached(name: str, use: Use) -> Path:
+    diffusers()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise InputError(f"{name} is neither a folder nor in the hub's cache", "weights on this disk",
+                         download(use).replace(PUBLISHED[use], name, 1)) from error  # fmt: skip
+
+
+def _config(path: Path, use: Use) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", "a folder of diffusers with unet/, vae/, scheduler/", download(use))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error})", "a model's configuration", download(use)) from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is no mapping", "a model's configuration", download(use))
+    return found
+
+
+def _renamed(key: str) -> str:
+    for old, new in RENAMED.items():
+        if ".attentions." in key:
+            key = key.replace(old, new)
+    return key
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while len(shape) > 2 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
