@@ -1,41 +1,24 @@
-"""Captures as the part of a recipe: reconstructed once, judged, and then a Part like any other."""
+"""A reconstruction as the part of a recipe: a Part like any other, with its own maps and what nobody saw."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from scipy.spatial import KDTree
 
 import parts
-from core.errors import GeometryError, InputError, RecipeError
+from core.errors import GeometryError
 from core.files import sha256_bytes, sha256_file
 from core.mesh import CAPTURED
 from core.part import Part, Region
-from core.seeds import child_seed
-from flawsmith.recipe import PartChoice, Recipe
-from flawsmith.versions import versions
-from recon import capture as captures
-from recon.bake import bake
-from recon.capture.check import check_poses
-from recon.capture.masks import cross_check, mended
-from recon.capture.model import Capture
-from recon.fit import preset, reconstruct
-from recon.hull import carve, hull_agreement
-from recon.save import ARRAYS, REPORT, Saved, read, save
-from recon.strips import texture_measures
-from recon.verdict import Verdict, judge
+from flawsmith.recipe import PartChoice
+from recon.save import ARRAYS, REPORT, Saved, read
 
 UNTRUSTED = 0.05
 """Confidence below which a face is `unseen`: never a site for defects unless the recipe names it."""
-LARGEST_PX = 1024
-"""Longer side to which photographs are averaged down on reading; no preset fits finer."""
 SMOOTH_DEG = 50.0
 """Between faces of a fitted surface, which is never as crisp as CAD."""
-
-Progress = Callable[[str, int, int, dict[str, float]], None]
 
 
 def is_capture(path: Path) -> bool:
@@ -43,83 +26,6 @@ def is_capture(path: Path) -> bool:
     if path.is_dir():
         return not (path / REPORT).is_file()
     return path.suffix.lower() in (".json", ".yaml", ".npy") and path.name != REPORT
-
-
-def reconstruct_capture(
-    path: Path,
-    out: Path,
-    *,
-    preset_name: str = "standard",
-    minutes: float | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    light: Literal["room", "part"] | None = None,
-    progress: Progress | None = None,
-) -> Verdict:
-    """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
-
-    The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
-    InputError when `out` holds the reconstruction of another capture.
-    """
-    capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
-    if (out / REPORT).is_file():
-        before = read(out)
-        if before.facts["capture"]["sha256"] != capture.sha256:
-            raise InputError(
-                f"{out} holds the reconstruction of another capture", "a new folder", "choose another --out"
-            )
-        return before.verdict
-    check_poses(capture)
-    masks = cross_check(capture)
-    capture = mended(capture, masks)
-    settings = preset(preset_name).with_minutes(minutes)
-    found = reconstruct(capture, settings, child_seed(seed, "reconstruct"), progress, device=device)
-    hull = carve(capture)
-    verdict = judge(capture, masks, found, float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces)))))
-    maps = bake(capture, found)
-    measured = texture_measures(capture, found, maps)
-    provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
-    save(out, capture, found, verdict, provenance, maps, measured)
-    return verdict
-
-
-def _masks(masks, capture: Capture) -> dict:
-    return {
-        "mean_iou": masks.mean_iou,
-        "offset_px": masks.systematic_px,
-        "suspects": [{"view": s.name, "why": s.why} for s in masks.suspects],
-        "views_used": len(capture.views),
-    }
-
-
-def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = None) -> Recipe:
-    """The recipe itself, or, where its part is a capture, with the reconstruction made beside `out`.
-
-    Refused: the recipe's own `fallback` part instead. RecipeError where there is none.
-    """
-    choice = recipe.part
-    path = recipe.place(choice.path, "part")
-    if not is_capture(path):
-        return recipe if path.is_file() else recipe.with_part(choice.model_copy(update={"path": str(path / REPORT)}))
-    folder = out.with_name(f"{out.name}-reconstruction")
-    verdict = reconstruct_capture(
-        path,
-        folder,
-        preset_name=choice.preset,
-        minutes=choice.minutes,
-        seed=recipe.seed,
-        light=choice.light,
-        progress=progress,
-    )
-    if verdict.usable:
-        return recipe.with_part(choice.model_copy(update={"path": str((folder / REPORT).resolve())}))
-    if choice.fallback is None:
-        raise RecipeError(
-            f"the reconstruction of {choice.path} was {verdict.sentence()}",
-            "a capture that can be reconstructed, or part.fallback with a CAD file",
-            f"look at {folder}",
-        )
-    return recipe.with_part(choice.model_copy(update={"path": choice.fallback}))
 
 
 def load_part(path: Path, choice: PartChoice) -> Part:

@@ -114,11 +114,12 @@ def reconstruct(
     ] = None,
     seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    rerender: Annotated[int, typer.Option(min=0, help="Views to render again in Cycles, to measure the gap.")] = 0,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Make a textured, metric part of turntable photographs, or say why not."""
-    from flawsmith.captured import reconstruct_capture
+    from flawsmith.reconstruction import reconstruct_capture
 
     def told(stage: str, step: int, steps: int, terms: dict[str, float]) -> None:
         if not (quiet or json_):
@@ -126,13 +127,15 @@ def reconstruct(
             err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
 
     verdict = reconstruct_capture(
-        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, progress=told
-    )
+        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
+        progress=told,
+    )  # fmt: skip
     if json_:
         print(json.dumps(verdict.model_dump(mode="json")))
     elif not quiet:
         out.print(_plain(verdict.sentence()), soft_wrap=True)
         out.print(_plain(str(out_ / "part.glb")), soft_wrap=True)
+        out.print(_plain(str(out_ / "report.html")), soft_wrap=True)
     if not verdict.usable:
         raise typer.Exit(REFUSED)
 

@@ -24,9 +24,9 @@ from core.material import Material
 from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, Rejected
 from core.seeds import child
 from flawsmith import finish as finishing
-from flawsmith.captured import with_reconstruction
 from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
+from flawsmith.reconstruction import with_reconstruction
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
 from flawsmith.versions import versions
 from render.client import Renderer, blender_version

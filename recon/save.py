@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from core.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
+from core.files import atomic_path, sha256_file, write_bytes, write_json
 from recon import model_files
 from recon.bake import Maps
 from recon.capture.model import Capture
@@ -60,23 +60,21 @@ def save(
 
     A refused reconstruction is written too, to be looked at. measured: what else was found out about it.
     """
-    out = Path(out)
-    trust = confidence(found)
-    drawn = {name: model_files.png(image) for name, image in model_files.images(maps).items()}
-    for name, data in drawn.items():
-        write_bytes(out / name, data)
-    write_bytes(out / "part.glb", model_files.glb(found, maps))
-    write_bytes(out / "part.obj", model_files.obj(found, maps))
-    write_bytes(out / "part.mtl", model_files.mtl())
-    write_bytes(out / "part.ply", model_files.ply(found))
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, vertices=found.vertices, faces=found.faces, albedo=found.albedo.astype(np.float32),
-        roughness=found.roughness.astype(np.float32), metallic=found.metallic.astype(np.float32), confidence=trust,
-        uv=maps.atlas.uv.astype(np.float32),
-    )  # fmt: skip
-    write_bytes(out / ARRAYS, buffer.getvalue())
-    _exr(out / "environment.exr", found.environment)
+    save_model(Path(out), found, maps)
+    save_facts(Path(out), capture, found, verdict, provenance, maps, measured)
+    return Path(out)
+
+
+def save_facts(
+    out: Path,
+    capture: Capture,
+    found: Reconstruction,
+    verdict: Verdict,
+    provenance: Mapping[str, Any],
+    maps: Maps,
+    measured: Mapping[str, Any] | None = None,
+) -> None:
+    """reconstruction.json beside what `save_model` wrote."""
     write_json(
         out / REPORT,
         {
@@ -90,14 +88,32 @@ def save(
                  "intrinsics": v.intrinsics.round(6).tolist()}
                 for v, pose in zip(capture.views, found.camera_from_part, strict=True)
             ],
-            "maps": {**maps.facts, "sha256": {name: sha256_bytes(data) for name, data in drawn.items()}},
+            "maps": {**maps.facts, "sha256": {n: sha256_file(out / n) for n in model_files.images(maps)}},
             "fit": dict(found.facts),
             "measured": dict(measured or {}),
             "history": [dict(h) for h in found.history],
             "provenance": dict(provenance),
         },
     )  # fmt: skip
-    return out
+
+
+def save_model(out: Path, found: Reconstruction, maps: Maps) -> None:
+    """All files but reconstruction.json, which makes a folder a finished reconstruction."""
+    trust = confidence(found)
+    for name, image in model_files.images(maps).items():
+        write_bytes(out / name, model_files.png(image))
+    write_bytes(out / "part.glb", model_files.glb(found, maps))
+    write_bytes(out / "part.obj", model_files.obj(found, maps))
+    write_bytes(out / "part.mtl", model_files.mtl())
+    write_bytes(out / "part.ply", model_files.ply(found))
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, vertices=found.vertices, faces=found.faces, albedo=found.albedo.astype(np.float32),
+        roughness=found.roughness.astype(np.float32), metallic=found.metallic.astype(np.float32), confidence=trust,
+        uv=maps.atlas.uv.astype(np.float32),
+    )  # fmt: skip
+    write_bytes(out / ARRAYS, buffer.getvalue())
+    _exr(out / "environment.exr", found.environment)
 
 
 def read(folder: Path) -> Saved:

@@ -28,14 +28,18 @@ SHOWN_PX = 256
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """One view, sRGB (h, w, 3) float32 before black. photo: the part alone. render: the fit's own picture, with its
-    maps. difference: absolute, sRGB, not yet enlarged. normals: camera frame, x right, y up, z to the camera, -1 at 0
-    and 1 at 1. albedo: of the maps. confidence: (h, w). mask, alpha: (h, w), of the photograph and of the mesh."""
+    """One view, sRGB (h, w, 3) float32 before black.
+
+    photo: the part alone. render: the fit's own picture, with its maps. plain: with its vertices' albedo instead.
+    normals: camera frame, x right, y up, z to the camera, -1 at 0 and 1 at 1. albedo: of the maps. confidence, mask,
+    alpha: (h, w); mask of the photograph, alpha of the mesh.
+    """
 
     name: str
     held_out: bool
     photo: np.ndarray
     render: np.ndarray
+    plain: np.ndarray
     normals: np.ndarray
     albedo: np.ndarray
     confidence: np.ndarray
@@ -44,6 +48,7 @@ class Strip:
 
     @property
     def difference(self) -> np.ndarray:
+        """Absolute, not enlarged."""
         return np.abs(self.render - self.photo)
 
     @property
@@ -71,19 +76,23 @@ def _spread(numbers: Sequence[int], count: int) -> list[int]:
 
 
 @torch.no_grad()
-def strip(capture: Capture, found: Reconstruction, maps: Maps | None, number: int) -> Strip:
-    """The pictures of one view at its photograph's size. maps: None shows the vertices' own albedo."""
+def strip(capture: Capture, found: Reconstruction, maps: Maps, number: int) -> Strip:
+    """The pictures of one view at its photograph's size."""
     view, shading = capture.views[number], found.shadings[number]
     layers = _layers(found, maps, view, found.camera_from_part[number], number)
     alpha, albedo = layers["alpha"], layers["albedo"]
-    radiance = shading.exposure * (albedo * layers["factor"] + layers["rest"])
+    pictures = [
+        srgb_from_linear(_pooled(shading.exposure * (colour * layers["factor"] + layers["rest"]) * alpha))
+        for colour in (albedo, layers["fitted"])
+    ]
     normals = layers["normals"] * [1.0, -1.0, -1.0]
     normals = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     return Strip(
         name=view.name,
         held_out=view.held_out,
         photo=srgb_from_linear(view.image * view.mask[..., None]),
-        render=srgb_from_linear(_pooled(radiance * alpha)),
+        render=pictures[0],
+        plain=pictures[1],
         normals=_pooled((normals + 1) / 2 * alpha).astype(np.float32),
         albedo=srgb_from_linear(_pooled(albedo * alpha)),
         confidence=_pooled(layers["confidence"] * alpha)[..., 0].astype(np.float32),
@@ -92,9 +101,7 @@ def strip(capture: Capture, found: Reconstruction, maps: Maps | None, number: in
     )
 
 
-def _layers(
-    found: Reconstruction, maps: Maps | None, view: View, pose: np.ndarray, number: int
-) -> dict[str, np.ndarray]:
+def _layers(found: Reconstruction, maps: Maps, view: View, pose: np.ndarray, number: int) -> dict[str, np.ndarray]:
     """Pictures (FINE h, FINE w, k) of what the mesh carries, by name."""
     rasterizer, topology = WarpRasterizer(), Topology.of(found.faces, len(found.vertices))
     pixels = np.diag([FINE, FINE, 1.0]) @ view.intrinsics @ pose[:3]
@@ -115,8 +122,6 @@ def _layers(
     for name, column in columns.items():
         out[name] = flat[..., at : at + column.shape[1]]
         at += column.shape[1]
-    if maps is None:
-        return out | {"albedo": out["fitted"], "confidence": out["alpha"]}
     uv = torch.tensor(maps.atlas.uv.reshape(-1, 2), dtype=torch.float32)
     own = torch.arange(len(uv), dtype=torch.int32).reshape(-1, 3)
     image = torch.tensor(np.dstack([maps.albedo, maps.confidence]))
@@ -131,13 +136,17 @@ def _pooled(image: np.ndarray) -> np.ndarray:
 
 def texture_measures(capture: Capture, found: Reconstruction, maps: Maps) -> dict[str, float]:
     """What the maps are worth: mean PSNR in sRGB over the masks, of the fit with its maps and with its vertices'
-    colours, over the views that it saw and those that it did not. Decibels; an empty set is left out."""
+    colours, over the views that it never saw and over as many (or 4) that it did. Decibels; an empty set is left out.
+    """
+    held = [i for i, v in enumerate(capture.views) if v.held_out]
+    shown = [i for i, v in enumerate(capture.views) if not v.held_out]
+    shown = _spread(shown, min(len(shown), max(4, len(held))))
     out: dict[str, float] = {}
-    for what, held in (("training", False), ("held_out", True)):
-        numbers = [i for i, v in enumerate(capture.views) if v.held_out is held]
-        if numbers:
-            out[f"{what}_maps_db"] = float(np.mean([strip(capture, found, maps, i).psnr_db for i in numbers]))
-            out[f"{what}_vertices_db"] = float(np.mean([strip(capture, found, None, i).psnr_db for i in numbers]))
+    for what, numbers in (("training", shown), ("held_out", held)):
+        strips = [strip(capture, found, maps, i) for i in numbers]
+        if strips:
+            out[f"{what}_maps_db"] = float(np.mean([s.psnr_db for s in strips]))
+            out[f"{what}_vertices_db"] = float(np.mean([psnr_db(s.plain, s.photo, s.mask) for s in strips]))
     return out
 
 
@@ -152,8 +161,12 @@ def panel(one: Strip, side: int = SHOWN_PX) -> list[tuple[str, np.ndarray]]:
         ("albedo", one.albedo),
         ("confidence", grey),
     ]
-    box = _box(np.maximum(one.mask, one.alpha) > 0.5)
-    return [(name, _fitted(image[box], side)) for name, image in pictures]
+    return [(name, shown(image, one, side)) for name, image in pictures]
+
+
+def shown(image: np.ndarray, one: Strip, side: int = SHOWN_PX) -> np.ndarray:
+    """A picture (h, w, 3) of the strip's view as uint8, cut to a square about the part, at most `side` px."""
+    return _fitted(image[_box(np.maximum(one.mask, one.alpha) > 0.5)], side)
 
 
 def _box(mask: np.ndarray, margin: float = 0.04) -> tuple[slice, slice]:

@@ -12,8 +12,9 @@ import pytest
 import parts
 from core.errors import GeometryError, InputError, RecipeError
 from defects.procedural.own_finish import looks
-from flawsmith.captured import captured_part, is_capture, part_sha256, with_reconstruction
+from flawsmith.captured import captured_part, is_capture, part_sha256
 from flawsmith.recipe import Recipe
+from flawsmith.reconstruction import with_reconstruction
 from flawsmith.shots import load_stock
 from recon.bake import bake
 from recon.capture.model import Capture
