@@ -43,6 +43,26 @@ def unshadowed(
 
 
 @wp.kernel(enable_backward=False)
+def sees_lamps(
+    mesh: wp.uint64,
+    points: wp.array(dtype=wp.vec3f),
+    normals: wp.array(dtype=wp.vec3f),
+    lamps: wp.array(dtype=wp.vec3f),
+    lift: float,
+    far: float,
+    out: wp.array2d(dtype=wp.uint8),
+):
+    vertex, number = wp.tid()
+    start = points[vertex] + normals[vertex] * lift
+    towards = lamps[number] - start
+    distance = wp.length(towards)
+    direction = towards / distance
+    if wp.dot(normals[vertex], direction) > 0.0:
+        if not wp.mesh_query_ray_anyhit(mesh, start, direction, wp.min(distance, far)):
+            out[vertex, number] = wp.uint8(1)
+
+
+@wp.kernel(enable_backward=False)
 def seen(
     mesh: wp.uint64,
     points: wp.array(dtype=wp.vec3f),

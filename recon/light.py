@@ -48,15 +48,19 @@ class Frames:
     part_from_grid: (3, 3) the session's own grid of directions, in the part's frame (shadows are kept on it).
     room_grid_from_part: (3, 3) the part's directions in the grid of the room's light.
     gather: (coarse cells, fine cells) radiance on the part's coarse grid from the room's fine one; rows sum to 1.
+    cells, weights: (fine cells, 4) the same on the part's fine grid, as taps.
     """
 
     part_from_grid: np.ndarray
     room_grid_from_part: np.ndarray
     gather: np.ndarray
+    cells: np.ndarray
+    weights: np.ndarray
 
     def __post_init__(self) -> None:
-        for name, shape in (("part_from_grid", (3, 3)), ("room_grid_from_part", (3, 3)), ("gather", (None, None))):
-            dtype = np.float32 if name == "gather" else np.float64
+        shapes = {"part_from_grid": (3, 3), "room_grid_from_part": (3, 3), "gather": (None, None)}
+        for name, shape in {**shapes, "cells": (None, 4), "weights": (None, 4)}.items():
+            dtype = {"gather": np.float32, "cells": np.int64}.get(name, np.float64)
             object.__setattr__(self, name, frozen(getattr(self, name), dtype, shape, name))
 
 
@@ -72,7 +76,7 @@ def frames(room_from_part: np.ndarray, session_room_from_part: np.ndarray, axis:
     fine = np.zeros((len(turned), len(turned)))
     np.add.at(fine, (np.arange(len(turned))[:, None], cells), weights)
     pooled = fine.reshape(COARSE[0], 2, COARSE[1], 2, -1).mean((1, 3)).reshape(-1, len(turned))
-    return Frames(part_from_grid, room_grid_from_part, pooled)
+    return Frames(part_from_grid, room_grid_from_part, pooled, cells, weights)
 
 
 def upright(up: np.ndarray) -> np.ndarray:

@@ -11,13 +11,17 @@ from recon.light import COARSE, FINE
 
 PLASTIC = 0.04
 """Reflectance of a dielectric at normal incidence (index 1.5)."""
+LEAST_APART = 0.04
+"""Squared distance to a lamp, in its distance from the pivot, below which it grows no brighter."""
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """One view's light geometry on the device; see `recon.light.Frames`. eye: (3,) camera position, part frame.
 
-    session_directions: (coarse cells, 3) part frame, those of the visibility table.
+    session_directions: (coarse cells, 3) part frame, those of the visibility table. fine_cells, fine_weights:
+    (fine cells, 4) taps that bring the room's light to the part's fine grid; fine_directions: (fine cells, 3) of that
+    grid, part frame. pivot: (3,) the point of the table's axis from which lamps have their distance.
     """
 
     eye: torch.Tensor
@@ -25,6 +29,18 @@ class Standing:
     room_grid_from_part: torch.Tensor
     grid_from_part: torch.Tensor
     session_directions: torch.Tensor
+    fine_cells: torch.Tensor
+    fine_weights: torch.Tensor
+    fine_directions: torch.Tensor
+    pivot: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class KeyLight:
+    """cells: (k,) of the part's fine grid that are lamps. open: (n, k) share of each that the vertices see."""
+
+    cells: torch.Tensor
+    open: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +81,48 @@ def taps(wanted: torch.Tensor, grid: tuple[int, int]) -> tuple[torch.Tensor, tor
     return cells, weights
 
 
+def gathered(values: torch.Tensor, standing: Standing) -> torch.Tensor:
+    """(fine cells, k) of the room's grid -> the same on the part's fine grid."""
+    return (values[standing.fine_cells] * standing.fine_weights[..., None]).sum(1)
+
+
 def diffuse_light(
     normals: torch.Tensor, unshadowed: torch.Tensor, standing: Standing, radiance: torch.Tensor
 ) -> torch.Tensor:
     """(n, 3) irradiance over pi. unshadowed: (n, coarse cells) share of each cell that is seen. radiance: (fine, 3)."""
+    return _soft_light(normals, unshadowed, standing, standing.gather @ radiance)
+
+
+def _soft_light(
+    normals: torch.Tensor, unshadowed: torch.Tensor, standing: Standing, radiance: torch.Tensor
+) -> torch.Tensor:
     cosines = (normals @ standing.session_directions.T).clamp(min=0) * unshadowed
-    return cosines @ (standing.gather @ radiance) * (4.0 / (COARSE[0] * COARSE[1]))
+    return cosines @ radiance * (4.0 / (COARSE[0] * COARSE[1]))
+
+
+def keyed_light(
+    points: torch.Tensor,
+    normals: torch.Tensor,
+    unshadowed: torch.Tensor,
+    standing: Standing,
+    radiance: torch.Tensor,
+    nearness: torch.Tensor,
+    key: KeyLight,
+) -> torch.Tensor:
+    """`diffuse_light` with the key cells taken out and shone from where they stand.
+
+    nearness: (fine,) inverse distance u of every cell of the room from the pivot. A lamp of radiance L and solid angle
+    w at the pivot lights a point x with L w (d.n - u x.n) / |d - u x|^3, d its direction.
+    """
+    light = gathered(radiance, standing)
+    near = gathered(nearness[:, None], standing)[key.cells, 0]
+    rest = light.index_fill(0, key.cells, 0.0).reshape(COARSE[0], 2, COARSE[1], 2, 3).mean((1, 3)).reshape(-1, 3)
+    soft = _soft_light(normals, unshadowed, standing, rest)
+    ways, place = standing.fine_directions[key.cells], points - standing.pivot
+    above = normals @ ways.T - near * (place * normals).sum(1, keepdim=True)
+    apart = 1 - 2 * near * (place @ ways.T) + near**2 * (place * place).sum(1, keepdim=True)
+    cosines = above.clamp(min=0) * key.open / apart.clamp(min=LEAST_APART) ** 1.5
+    return soft + cosines @ light[key.cells] * (4.0 / (FINE[0] * FINE[1]))
 
 
 def specular_light(
@@ -80,18 +132,24 @@ def specular_light(
     optics: Optics,
     standing: Standing,
     blurred: torch.Tensor,
+    nearness: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """(n, 3) radiance mirrored towards the view's camera.
 
     blurred: (fine, 3) the room's radiance under the material's lobe. Split sum with the closed form of its second
     factor after Karis, Physically Based Shading on Mobile, 2014; shadowed by what the vertex sees about the mirrored
-    ray.
+    ray. nearness: (fine,) of the room's cells; a near lamp is mirrored where it stands.
     """
     towards = standing.eye - points
     towards = towards / towards.norm(dim=1, keepdim=True)
     cosine = (normals * towards).sum(1, keepdim=True)
     mirrored = 2 * cosine * normals - towards
-    cells, weights = taps(mirrored @ standing.room_grid_from_part.T, FINE)
+    shifted = mirrored
+    if nearness is not None:
+        cells, weights = taps(mirrored.detach() @ standing.room_grid_from_part.T, FINE)
+        shifted = mirrored + (nearness[cells] * weights).sum(1, keepdim=True) * (points - standing.pivot)
+        shifted = shifted / shifted.norm(dim=1, keepdim=True)
+    cells, weights = taps(shifted @ standing.room_grid_from_part.T, FINE)
     light = (blurred[cells] * weights[..., None]).sum(1)
     with torch.no_grad():
         near, shares = taps(mirrored @ standing.grid_from_part.T, COARSE)

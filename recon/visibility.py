@@ -30,6 +30,14 @@ class Occluder:
         wp.launch(kernels.unshadowed, tuple(out.shape), inputs, [as_warp(out)], device=self.device)
         return out
 
+    def sees_lamps(self, points: torch.Tensor, normals: torch.Tensor, lamps: torch.Tensor, lift: float) -> torch.Tensor:
+        """points, normals (n, 3), lamps (k, 3) positions -> (n, k) uint8: 1 where the point sees the lamp."""
+        out = torch.zeros(len(points), len(lamps), dtype=torch.uint8, device=points.device)
+        arrays = [as_warp(t.contiguous().float(), wp.vec3f) for t in (points, normals, lamps)]
+        inputs = [self.mesh.id, *arrays, float(lift), 2.0 * self.size]
+        wp.launch(kernels.sees_lamps, tuple(out.shape), inputs, [as_warp(out)], device=self.device)
+        return out
+
     def seen_from(
         self, points: torch.Tensor, normals: torch.Tensor, eyes: np.ndarray, lift: float, least_cosine: float = 0.0
     ) -> torch.Tensor:

@@ -14,7 +14,8 @@ from recon.fit.picture import Estimate, losses, picture
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
 from recon.fit.settings import Settings, Stage
-from recon.fit.unknowns import Unknowns
+from recon.fit.unknowns import FAR, Unknowns
+from recon.keylights import KeyLights, key_lights
 from recon.light import FINE, lobes
 from recon.raster.protocol import Rasterizer, Topology
 from recon.shading import lobe_sharpness, vertex_normals
@@ -60,13 +61,27 @@ def shadow_tables(
     return tables
 
 
+def lamps_of(
+    vertices: torch.Tensor, faces: torch.Tensor, targets: Sequence[Target], unknowns: Unknowns, lift: float, count: int
+) -> KeyLights | None:
+    """The `count` brightest cells of every view as lamps with shadows of their own; None for none."""
+    if not count:
+        return None
+    normals = vertex_normals(vertices, faces.long())
+    views = [(t.number, t.session, t.standing) for t in targets]
+    return key_lights(vertices, normals, faces, views, unknowns.radiance, unknowns.nearness, count, lift)
+
+
 def estimate_of(
-    vertices: torch.Tensor, faces: torch.Tensor, unknowns: Unknowns, tables: list[torch.Tensor]
+    vertices: torch.Tensor,
+    faces: torch.Tensor,
+    unknowns: Unknowns,
+    tables: list[torch.Tensor],
+    keys: KeyLights | None = None,
 ) -> Estimate:
     sharp = lobe_sharpness(unknowns.roughness)[0, 0]
-    return Estimate(
-        vertices, vertex_normals(vertices, faces.long()), unknowns, tables, lobes(sharp) @ unknowns.radiance
-    )
+    normals = vertex_normals(vertices, faces.long())
+    return Estimate(vertices, normals, unknowns, tables, lobes(sharp) @ unknowns.radiance, keys)
 
 
 def run_stage(
@@ -91,6 +106,7 @@ def run_stage(
             {"params": [unknowns.albedo_raw], "lr": settings.albedo_rate * 3},
             {"params": [unknowns.radiance_raw], "lr": settings.light_rate},
             {"params": [unknowns.roughness_raw, unknowns.metallic_raw], "lr": settings.optics_rate},
+            {"params": [unknowns.nearness_raw], "lr": 2 * settings.light_rate},
             {"params": [unknowns.gains_raw], "lr": settings.gain_rate},
         ],
         betas=(0.9, 0.99),
@@ -99,6 +115,7 @@ def run_stage(
     edges = _edges(fit.faces, fit.vertices.device)
     order: list[int] = []
     tables: list[torch.Tensor] = []
+    keys: KeyLights | None = None
     began = time.monotonic()
     for step in range(stage.steps):
         if deadline is not None and time.monotonic() > deadline:
@@ -109,12 +126,14 @@ def run_stage(
         vertices = preconditioner.values(latent)
         if step % settings.shadow_every == 0:
             tables = shadow_tables(vertices.detach(), faces, targets, LIFT * stage.cell, settings.shadows)
+            lamps = settings.key_lights if settings.shadows else 0
+            keys = lamps_of(vertices.detach(), faces, targets, unknowns, LIFT * stage.cell, lamps)
         while len(order) < settings.views_per_step:
             order += [int(i) for i in rng.permutation(len(targets))]
         chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
         if vertices.requires_grad and settings.outlier_limit:
             vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
-        estimate = estimate_of(vertices, faces, unknowns, tables)
+        estimate = estimate_of(vertices, faces, unknowns, tables, keys)
         colour = mask = torch.zeros((), device=vertices.device)
         for number in chosen:
             seen, _ = picture(estimate, targets[number], topology, rasterizer)
@@ -169,8 +188,11 @@ def regularisers(unknowns: Unknowns, edges: torch.Tensor, settings: Settings) ->
     sky = radiance.reshape(*FINE, 3)
     uneven = (sky - sky.roll(1, 1)).abs().mean() + (sky[1:] - sky[:-1]).abs().mean()
     gains = (unknowns.gains_raw**2).mean()
+    near = unknowns.nearness_raw.reshape(FINE)
+    bent = ((near - near.roll(1, 1)) ** 2).mean() + ((near[1:] - near[:-1]) ** 2).mean()
+    near_light = 0.02 * bent + 0.001 * ((near - FAR) ** 2).mean()
     even = settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey)
-    return even + 0.1 * gains + drift
+    return even + 0.1 * gains + drift + near_light
 
 
 def _edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -8,8 +8,9 @@ import torch
 
 from recon.fit.problem import Target
 from recon.fit.unknowns import Unknowns
+from recon.keylights import KeyLights
 from recon.raster.protocol import Fragments, Rasterizer, Topology
-from recon.shading import Optics, diffuse_light, specular_light
+from recon.shading import Optics, diffuse_light, keyed_light, specular_light
 
 SATURATED = 0.99
 
@@ -17,13 +18,14 @@ SATURATED = 0.99
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """vertices, normals (n, 3), unit frame. unshadowed: per session (n, coarse cells). blurred: (fine, 3) light under
-    the gloss lobe."""
+    the gloss lobe. keys: the brightest cells, None where all light is soft and far."""
 
     vertices: torch.Tensor
     normals: torch.Tensor
     unknowns: Unknowns
     unshadowed: list[torch.Tensor]
     blurred: torch.Tensor
+    keys: KeyLights | None = None
 
 
 def lit(estimate: Estimate, target: Target, chosen: torch.Tensor | slice) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,9 +34,15 @@ def lit(estimate: Estimate, target: Target, chosen: torch.Tensor | slice) -> tup
     table = estimate.unshadowed[target.session][chosen]
     whole = estimate.unknowns.optics()
     optics = Optics(whole.albedo[chosen], whole.roughness[chosen], whole.metallic[chosen])
-    diffuse = diffuse_light(normals, table, target.standing, estimate.unknowns.radiance)
-    diffuse = diffuse * (1 - optics.metallic)
-    return diffuse, specular_light(points, normals, table, optics, target.standing, estimate.blurred)
+    radiance, near = estimate.unknowns.radiance, estimate.unknowns.nearness
+    if estimate.keys is None:
+        diffuse = diffuse_light(normals, table, target.standing, radiance)
+    else:
+        key = estimate.keys.of(target.number, chosen)
+        diffuse = keyed_light(points, normals, table, target.standing, radiance, near, key)
+    near = None if estimate.keys is None else near
+    shine = specular_light(points, normals, table, optics, target.standing, estimate.blurred, near)
+    return diffuse * (1 - optics.metallic), shine
 
 
 def picture(

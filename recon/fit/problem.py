@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from core.colour import srgb_from_linear
-from recon.capture.model import Capture, View
-from recon.light import COARSE, directions, frames
+from recon.capture.model import Capture, Session, View
+from recon.light import COARSE, FINE, directions, frames
 from recon.shading import Standing
 
 
@@ -80,6 +80,10 @@ def targets(capture: Capture, frame: UnitFrame, side_px: int, turning: bool, dev
             _tensor(light.room_grid_from_part, device),
             _tensor(light.part_from_grid.T, device),
             _tensor(directions(COARSE) @ light.part_from_grid.T, device),
+            torch.as_tensor(np.array(light.cells), device=device),
+            _tensor(light.weights, device),
+            _tensor(directions(FINE) @ light.part_from_grid.T, device),
+            _tensor(pivot(session, frame), device),
         )
         masked = srgb_from_linear(image * mask[..., None])
         result.append(
@@ -93,6 +97,14 @@ def targets(capture: Capture, frame: UnitFrame, side_px: int, turning: bool, dev
             )
         )
     return result
+
+
+def pivot(session: Session, frame: UnitFrame) -> np.ndarray:
+    """(3,) unit frame: the point of the table's axis that is nearest to the part's middle; the middle without axis."""
+    if session.axis is None or session.axis_point is None:
+        return np.zeros(3)
+    point, axis = frame.unit(np.asarray(session.axis_point, float)), np.asarray(session.axis, float)
+    return point - axis * (point @ axis)
 
 
 def reduced(view: View, side_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

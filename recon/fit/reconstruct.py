@@ -54,7 +54,7 @@ def reconstruct(
     for number, stage in enumerate(settings.stages):
         views = targets(capture, frame, stage.side_px, settings.turning_light, device)
         training = [t for t in views if not capture.views[t.number].held_out]
-        unit, faces = remesh(unit, faces, stage.cell)
+        unit, faces = remesh(unit, faces, stage.cell_for(surface_area(unit, faces)))
         fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
         rng = child(seed, "fit", number)
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
@@ -84,6 +84,11 @@ def reconstruct(
         "unit": "m" if capture.metric else "unknown",
     }
     return summary(fit, capture, views, frame, settings, rasterizer, facts)
+
+
+def surface_area(vertices: np.ndarray, faces: np.ndarray) -> float:
+    t = vertices[faces]
+    return float(np.linalg.norm(np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]), axis=1).sum() / 2)
 
 
 def _begin(vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_count: int, device: str) -> Fit:

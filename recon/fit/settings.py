@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 
 from core.errors import RecipeError
 
+BULKY = 6.0
+"""Surface of a bulky part in squares of its bounding radius (a sphere has 12.6)."""
+
 
 @dataclass(frozen=True)
 class Stage:
     """One mesh, fitted for a fixed number of steps.
 
     side_px: photographs are averaged down to this longer side. cell: edge length of the mesh, of the part's bounding
-    radius. steps: optimiser steps, each over `views_per_step` views. vertex_rate: step of the preconditioned vertices
-    in bounding radii; it falls by `fall` over the stage. still: steps at the start in which the shape rests, so
+    radius; less on a slender part, which has less surface, down to about a pixel. steps: optimiser steps, each over
+    `views_per_step` views. vertex_rate: step of the preconditioned vertices in bounding radii; it falls by `fall` over
+    the stage. still: steps at the start in which the shape rests, so
     that it is not bent to explain a light that is not yet found.
     """
 
@@ -24,10 +28,15 @@ class Stage:
     fall: float = 0.1
     still: int = 0
 
+    def cell_for(self, area: float) -> float:
+        """area: of the surface, in squares of the bounding radius. A bulky part has `BULKY` of them."""
+        return max(self.cell * min(area / BULKY, 1.0) ** 0.5, min(self.cell, 2.0 / self.side_px))
+
 
 @dataclass(frozen=True)
 class Settings:
     """stages: coarse to fine. stiffness: of the preconditioner. shadow_every: steps between new shadow tables.
+    key_lights: brightest cells of the light that are lamps with a distance and shadows of their own.
 
     shadows, turning_light: False only to show what they are worth. weights: of the loss' terms.
     """
@@ -36,17 +45,18 @@ class Settings:
     stages: tuple[Stage, ...]
     hull_resolution: int = 128
     views_per_step: int = 4
-    stiffness: float = 30.0
-    shadow_every: int = 40
+    stiffness: float = 8.0
+    shadow_every: int = 60
+    key_lights: int = 24
     shadows: bool = True
     turning_light: bool = True
     mask_weight: float = 5.0
     albedo_rate: float = 0.02
-    light_rate: float = 0.02
+    light_rate: float = 0.04
     optics_rate: float = 0.01
     gain_rate: float = 0.002
-    albedo_smoothness: float = 0.05
-    light_smoothness: float = 0.01
+    albedo_smoothness: float = 0.5
+    light_smoothness: float = 0.003
     outlier_limit: float = 4.0
     minutes: float | None = None
 
@@ -58,17 +68,17 @@ class Settings:
 PRESETS = {
     "draft": Settings(
         "draft",
-        (Stage(96, 0.07, 250, 3e-2, 0.5, still=80), Stage(128, 0.045, 250, 2e-2, 0.3), Stage(192, 0.03, 150, 1e-2)),
+        (Stage(96, 0.05, 150, 3e-2, 0.5, still=60), Stage(128, 0.03, 150, 2e-2, 0.3), Stage(192, 0.02, 150, 1e-2)),
         hull_resolution=96,
     ),
     "standard": Settings(
         "standard",
         (
-            Stage(96, 0.07, 500, 3e-2, 0.5, still=100),
-            Stage(96, 0.06, 500, 3e-2, 0.5),
-            Stage(128, 0.045, 500, 2e-2, 0.3),
-            Stage(192, 0.03, 400, 1.5e-2, 0.3),
-            Stage(256, 0.02, 300, 1e-2),
+            Stage(96, 0.06, 250, 3e-2, 0.5, still=100),
+            Stage(96, 0.045, 250, 3e-2, 0.5),
+            Stage(128, 0.03, 250, 2e-2, 0.3),
+            Stage(192, 0.018, 200, 1.5e-2, 0.3),
+            Stage(256, 0.012, 250, 1e-2),
         ),
     ),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from recon.capture.model import Capture
-from recon.fit.optimise import LIFT, Fit, estimate_of, shadow_tables
+from recon.fit.optimise import LIFT, Fit, estimate_of, lamps_of, shadow_tables
 from recon.fit.picture import lit, picture, srgb
 from recon.fit.problem import Target, UnitFrame
 from recon.fit.settings import Settings
@@ -35,7 +35,9 @@ def summary(
     topology = fit.topology()
     lift = LIFT * settings.stages[-1].cell
     tables = shadow_tables(fit.vertices, topology.faces, views, lift, settings.shadows)
-    estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables)
+    lamps = settings.key_lights if settings.shadows else 0
+    keys = lamps_of(fit.vertices, topology.faces, views, fit.unknowns, lift, lamps)
+    estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables, keys)
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
     seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
     seen = seen.cpu().numpy() > 0

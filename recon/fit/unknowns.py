@@ -9,6 +9,10 @@ import torch
 from recon.shading import Optics
 
 ROUGHNESS = (0.15, 1.0)
+NEAREST = 0.8
+"""Lamps stand outside the part's bounding sphere, whose inverse radius is 1."""
+FAR = -2.0
+"""Where nearness starts and is drawn to: eight radii away."""
 
 
 def logit(values: torch.Tensor) -> torch.Tensor:
@@ -20,8 +24,10 @@ def logit(values: torch.Tensor) -> torch.Tensor:
 class Unknowns:
     """Raw parameters; the properties give physical values.
 
-    albedo_raw: (n, 3). roughness_raw, metallic_raw: (1, 1), one gloss for the part. radiance_raw: (fine cells, 3).
-    gains_raw: (views, 3), whose mean over the views is taken off. mean_albedo: where the mean over the part is kept.
+    albedo_raw: (n, 3). roughness_raw, metallic_raw: (1, 1), one gloss for the part. radiance_raw: (fine cells, 3), its
+    logarithm: lamps are a hundred times brighter than walls.
+    gains_raw: (views, 3), whose mean over the views is taken off. nearness_raw: (fine cells,) of the
+    light. mean_albedo: where the mean over the part is kept.
     """
 
     albedo_raw: torch.Tensor
@@ -29,6 +35,7 @@ class Unknowns:
     metallic_raw: torch.Tensor
     radiance_raw: torch.Tensor
     gains_raw: torch.Tensor
+    nearness_raw: torch.Tensor
     mean_albedo: float
 
     @staticmethod
@@ -38,19 +45,20 @@ class Unknowns:
             logit(albedo).requires_grad_(),
             logit(torch.full((1, 1), 0.5, **like)).requires_grad_(),
             logit(torch.full((1, 1), 0.1, **like)).requires_grad_(),
-            torch.full((cells, 3), 0.54, **like).requires_grad_(),
+            torch.zeros(cells, 3, **like).requires_grad_(),
             torch.zeros(views, 3, **like).requires_grad_(),
+            torch.full((cells,), FAR, **like).requires_grad_(),
             float(albedo.mean()),
         )
 
     def on(self, albedo: torch.Tensor) -> Unknowns:
         """The same light and gloss with other albedo (n, 3): the mesh has changed."""
-        rough, metal, light, gains = (t.detach().clone().requires_grad_() for t in self.others)
-        return Unknowns(logit(albedo.detach()).requires_grad_(), rough, metal, light, gains, self.mean_albedo)
+        rough, metal, light, gains, near = (t.detach().clone().requires_grad_() for t in self.others)
+        return Unknowns(logit(albedo.detach()).requires_grad_(), rough, metal, light, gains, near, self.mean_albedo)
 
     @property
     def others(self) -> tuple[torch.Tensor, ...]:
-        return self.roughness_raw, self.metallic_raw, self.radiance_raw, self.gains_raw
+        return self.roughness_raw, self.metallic_raw, self.radiance_raw, self.gains_raw, self.nearness_raw
 
     @property
     def albedo(self) -> torch.Tensor:
@@ -58,7 +66,12 @@ class Unknowns:
 
     @property
     def radiance(self) -> torch.Tensor:
-        return torch.nn.functional.softplus(self.radiance_raw)
+        return torch.exp(self.radiance_raw)
+
+    @property
+    def nearness(self) -> torch.Tensor:
+        """(fine cells,) inverse distance of the light from the table's axis, unit frame."""
+        return NEAREST * torch.sigmoid(self.nearness_raw)
 
     @property
     def roughness(self) -> torch.Tensor:

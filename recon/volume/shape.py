@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class Volume:
     def unknowns_at(self, vertices: torch.Tensor) -> Unknowns:
         """Those of a mesh whose albedo is the field's."""
         raw = field.at_points(self.albedo, vertices.detach(), self.grid)
-        return Unknowns(raw, *self.unknowns.others, self.unknowns.mean_albedo)
+        return replace(self.unknowns, albedo_raw=raw)
 
     @torch.no_grad()
     def set_values(self, values: torch.Tensor) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.light import COARSE, FINE, directions, equirectangular, frames, lobes, taps, upright
-from recon.shading import Optics, Standing, diffuse_light, lobe_sharpness, specular_light
+from recon.shading import Optics, diffuse_light, lobe_sharpness, specular_light
 from recon.shading import taps as torch_taps
 from recon.visibility import Occluder
+from tests.recon.standings import standing
 
 
 def about(axis: np.ndarray, angle: float) -> np.ndarray:
@@ -37,16 +38,6 @@ def test_a_whole_step_only_shifts() -> None:
     still = frames(np.eye(3), np.eye(3), np.array([0.0, 0.0, 1.0])).gather @ radiance
     turned = frames(about(np.array([0, 0, 1.0]), step), np.eye(3), np.array([0.0, 0.0, 1.0])).gather @ radiance
     np.testing.assert_allclose(turned.reshape(COARSE), np.roll(still.reshape(COARSE), -1, axis=1), atol=1e-5)
-
-
-def standing(eye: tuple[float, float, float] = (0.0, 0.0, 5.0)) -> Standing:
-    light = frames(np.eye(3), np.eye(3), np.array([0.0, 0.0, 1.0]))
-    tensor = lambda a: torch.tensor(np.asarray(a, np.float32))  # noqa: E731
-    grid = tensor(light.part_from_grid.T)
-    return Standing(
-        tensor(eye), tensor(light.gather), tensor(light.room_grid_from_part), grid,
-        tensor(directions(COARSE) @ light.part_from_grid.T),
-    )  # fmt: skip
 
 
 def test_even_light_gives_its_radiance() -> None:
