@@ -15,7 +15,8 @@ class VolumeSettings:
     optimiser steps of `views_per_step` views. rate: step of the preconditioned values, in bounding radii; falls by
     `fall`. still: first steps, in which the shape rests. stiffness: of the grid's preconditioner. renew_every: steps
     between new shadow tables; distance_every: between new distances. slack: cells that the shape may stand out of the
-    masks' hull. tolerated: masks that may be wrong about a sample.
+    masks' hull. tolerated: masks that may be wrong about a sample. pierce_after: share of the steps after which thin
+    webs are questioned.
     sign: weights of the sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's
     unevenness, in cells.
     """
@@ -25,15 +26,16 @@ class VolumeSettings:
     steps: int = 240
     views_per_step: int = 4
     still: int = 20
-    rate: float = 0.3
+    rate: float = 1.5
     fall: float = 0.2
-    flex_rate: float = 0.02
+    flex_rate: float = 0.005
     stiffness: float = 10.0
     renew_every: int = 20
     distance_every: int = 30
     slack: float = 0.5
     tolerated: int = 0
+    pierce_after: float = 0.7
     sign: tuple[float, float] = (0.2, 0.01)
     spread: float = 0.25
-    laplacian: float = 0.02
+    laplacian: float = 0.3
     loss: Settings = field(default_factory=lambda: Settings("volume", (Stage(96, 0.07, 1, 1e-2),), mask_weight=10.0))

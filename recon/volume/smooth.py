@@ -45,5 +45,5 @@ class GridPreconditioner:
 def _along(field: torch.Tensor, matrices: list[torch.Tensor]) -> torch.Tensor:
     """A field (a, b, c) with one matrix along each axis."""
     for axis, matrix in enumerate(matrices):
-        field = torch.tensordot(field, matrix, dims=([axis], [1])).movedim(-1, axis)
+        field = (field.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
     return field

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,10 @@ from recon.volume.field import edges_once, joined, outside_masks, signed_distanc
 from recon.volume.flexicubes import Grid
 from recon.volume.settings import VolumeSettings
 from recon.volume.shape import Shadows, Volume, estimate_of
+from recon.volume.webs import webs, without
 
+CLEARLY = 0.99
+"""A hole is believed when the loss with it is below this share of the loss without."""
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
 
@@ -60,11 +64,54 @@ def topology(
 
     GeometryError when nothing is left, or more than 1 % of the steps were not finite.
     """
-    settings = settings or VolumeSettings()
-    fit = begin(capture, settings, start, device)
-    run(fit, capture, settings, child(seed, "volume"), progress, rasterizer, device)
+    fit = solve(capture, settings or VolumeSettings(), seed, start, progress, rasterizer, device)
     vertices, faces = fit.mesh()
     return fit.frame.part(vertices), faces
+
+
+def solve(
+    capture: Capture,
+    settings: VolumeSettings,
+    seed: int = 0,
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> VolumeFit:
+    """`topology`, with the whole state. Where thin webs are left when `pierce_after` of the steps are done, the rest is
+    done twice, with them and with them taken out, and what explains the training photographs better is kept."""
+    rasterizer = rasterizer or WarpRasterizer()
+    fit = begin(capture, settings, start, device)
+    views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
+    views = [t for t in views if not capture.views[t.number].held_out]
+    asked = round(settings.pierce_after * settings.steps)
+    run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer)
+    redistance(fit, settings)
+    values, grid = fit.volume.values(), fit.volume.grid
+    found = webs(values, grid)
+    opened = deepcopy(fit) if found else None
+    run(fit, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer)
+    if opened is not None:
+        for web in found:
+            values = without(values, web, grid)
+        opened.volume.set_values(values)
+        run(opened, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer)
+        closed_loss, opened_loss = (error(f, views, settings, rasterizer) for f in (fit, opened))
+        note = {"webs": len(found), "closed": closed_loss, "opened": opened_loss}
+        fit = opened if opened_loss < CLEARLY * closed_loss else fit
+        fit.history.append(note)
+    return fit
+
+
+@torch.no_grad()
+def error(fit: VolumeFit, views: list[Target], settings: VolumeSettings, rasterizer: Rasterizer) -> float:
+    """Mean over the views of colour and mask terms."""
+    dual = fit.volume.surface()
+    net = joined(dual.faces, len(dual.vertices))
+    shadows = Shadows(dual.vertices, net, views, fit.volume.grid.step)
+    estimate = estimate_of(dual.vertices, net, fit.volume.unknowns_at(dual.vertices), shadows)
+    pairs = [losses(picture(estimate, target, net, rasterizer)[0], target) for target in views]
+    return float(np.mean([float(colour) + settings.loss.mask_weight * float(mask) for colour, mask in pairs]))
 
 
 def begin(
@@ -87,17 +134,15 @@ def begin(
 
 def run(
     fit: VolumeFit,
-    capture: Capture,
+    views: list[Target],
     settings: VolumeSettings,
     rng: np.random.Generator,
-    progress: Progress | None = None,
-    rasterizer: Rasterizer | None = None,
-    device: str = "cpu",
+    span: tuple[int, int],
+    progress: Progress | None,
+    rasterizer: Rasterizer,
 ) -> None:
-    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
-    rasterizer = rasterizer or WarpRasterizer()
-    views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
-    views = [t for t in views if not capture.views[t.number].held_out]
+    """Fit in place, steps span[0] to span[1] of the whole. Steps whose loss or gradient is not finite are skipped and
+    counted."""
     volume, unknowns = fit.volume, fit.volume.unknowns
     shape = UniformAdam([volume.latent], settings.rate)
     flex = torch.optim.Adam(volume.flexed(), settings.flex_rate)
@@ -112,11 +157,11 @@ def run(
     )
     order: list[int] = []
     shadows: Shadows | None = None
-    for step in range(settings.steps):
+    for step in range(*span):
         share = max(step - settings.still, 0) / max(settings.steps - settings.still, 1)
         shape.param_groups[0]["lr"] = settings.rate * settings.fall**share
-        if step and step % settings.distance_every == 0 and step <= 0.8 * settings.steps:
-            redistance(fit, settings, device)
+        if step > span[0] and step % settings.distance_every == 0 and step <= 0.85 * settings.steps:
+            redistance(fit, settings)
         dual = volume.surface()
         net = joined(dual.faces, len(dual.vertices))
         if shadows is None or step % settings.renew_every == 0:
@@ -186,9 +231,9 @@ def _terms(
     }
 
 
-def redistance(fit: VolumeFit, settings: VolumeSettings, device: str = "cpu") -> None:
+def redistance(fit: VolumeFit, settings: VolumeSettings) -> None:
     """The values become distances to their own surface again, without voids and crumbs and within the masks' hull."""
     vertices, faces = fit.mesh()
     grid = fit.volume.grid
-    values = signed_distance(vertices, faces, grid, device)
+    values = signed_distance(vertices, faces, grid, str(fit.outside.device))
     fit.volume.set_values(torch.maximum(values, fit.outside - settings.slack * grid.step))
