@@ -1,8 +1,10 @@
 """The diffusion of a change inside a mask: schedule, training loss, sampler.
 
 The variable is the change that the damage makes, in sRGB over `change_scale`. Outside the mask it is known to be zero,
-so neither it nor its noise exists there. Cosine schedule (Nichol & Dhariwal 2021), velocity as target (Salimans & Ho
-2022), deterministic sampling (DDIM, Song et al. 2021) with classifier-free guidance (Ho & Salimans 2022).
+so neither it nor its noise exists there. The network tells the change itself, which is smooth, and not the noise: a
+small network spends nothing on carrying noise through. Cosine schedule (Nichol & Dhariwal 2021), error weighted as that
+of the velocity would be (Salimans & Ho 2022) up to a cap (Hang et al. 2023), deterministic sampling (DDIM, Song et al.
+2021) with classifier-free guidance (Ho & Salimans 2022).
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from defects.generative.tiny.net import TinyNet
 TOP = 0.99
 """The level from which sampling starts; at 1 the signal is exactly nothing."""
 AREA_PX = 64.0
+MOST_WEIGHT = 5.0
+"""Of a level in the loss; the velocity's own weight, one over the noise's share squared, has no bound."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +49,13 @@ def shares(level: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def loss(net: TinyNet, batch: Batch) -> Tensor:
-    """(b,) mean squared error of the velocity over each mask. A small mask counts nearly as much as a large one."""
+    """(b,) mean squared error over each mask, weighted by its level. Small masks count nearly as much as large ones."""
     signal, noise = shares(batch.level)
     noisy = (signal * batch.change + noise * batch.noise) * batch.mask
-    wanted = signal * batch.noise - noise * batch.change
     told = net(noisy, batch.condition, batch.level, batch.kind, batch.scale).float()
-    error = ((told - wanted) ** 2).mean(1, keepdim=True) * batch.mask
-    return error.sum((1, 2, 3)) / (batch.mask.sum((1, 2, 3)) + AREA_PX)
+    error = ((told - batch.change) ** 2).mean(1, keepdim=True) * batch.mask
+    weight = (noise**-2).clamp(max=MOST_WEIGHT).flatten()
+    return weight * error.sum((1, 2, 3)) / (batch.mask.sum((1, 2, 3)) + AREA_PX)
 
 
 @torch.no_grad()
@@ -79,9 +83,8 @@ def sample(
     guess = torch.zeros_like(x)
     for here, after in pairwise(levels):
         level = here.repeat(len(x)).to(x)
-        velocity = _guided(net, x, condition, level, kind, scale, null, guidance)
         signal, share = shares(level)
-        guess = (signal * x - share * velocity).clamp(least, most) * mask
+        guess = _guided(net, x, condition, level, kind, scale, null, guidance).clamp(least, most) * mask
         rest = (x - signal * guess) / share
         signal, share = shares(after.repeat(len(x)).to(x))
         x = (signal * guess + share * rest) * mask

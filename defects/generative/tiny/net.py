@@ -52,7 +52,7 @@ class Attention(nn.Module):
 
 
 class TinyNet(nn.Module):
-    """forward(noisy (b, 3, n, n), condition (b, CHANNELS, n, n), level (b,), kind (b,) long, scale (b, 2)) -> v.
+    """forward(noisy (b, 3, n, n), condition (b, CHANNELS, n, n), level (b,), kind (b,) long, scale (b, 2)) -> change.
 
     level: position on the noise schedule, 0 clean to 1 noise. kind: row of the type table, the last is no type.
     """
