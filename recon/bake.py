@@ -26,7 +26,7 @@ from recon.unwrap import Atlas, size_for, unwrap
 LEAST_COSINE = float(np.cos(np.deg2rad(75)))
 NOISE, DOUBT = 0.01, 0.1
 """Standard error of a radiance: in itself, and as a share of what the fit explains."""
-PRIOR = 0.05
+PRIOR = 0.02
 """Weight of the vertices' albedo beside one square view in full light."""
 BEHIND_PX = 6.0
 """A texel so many widths of a pixel behind what the camera sees is hidden."""
@@ -144,9 +144,9 @@ def _observe(at: _Texels, points: torch.Tensor, normals: torch.Tensor, sight: Si
 
 def _settle(prior: torch.Tensor, observed: list[_Seen]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Albedo (n, 3), confidence (n,) and count of views (n,) of a chunk."""
-    albedo = prior.clone()
+    albedo, believed = prior.clone(), PRIOR / (NOISE**2 + (DOUBT * prior) ** 2)
     for number in range(ROUNDS + 1):
-        total, mass = prior * PRIOR / DOUBT**2, torch.full_like(prior, PRIOR / DOUBT**2)
+        total, mass = prior * believed, believed.clone()
         for seen in observed:
             now = albedo[seen.chosen]
             variance = NOISE**2 + DOUBT**2 * (seen.rest**2 + (now * seen.diffuse) ** 2)

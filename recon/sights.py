@@ -17,6 +17,8 @@ from recon.shading import PLASTIC
 
 EDGE_PX, FADE_PX = 1.5, 2.5
 """A photograph counts for nothing so near to an outline, and fully that much farther in."""
+EDGE_SHARE = 0.005
+"""Of a photograph's longer side, for outlines that are off by more than a pixel or two in large ones."""
 STEP_PX = 8.0
 """A jump in depth, in widths of a pixel, that is an outline inside the part; no slope below 75 degrees reaches it."""
 WHOLE = 0.99
@@ -61,7 +63,8 @@ def _sight(
     encoded = srgb(torch.tensor(view.image)).amax(-1).numpy()
     trust = _inside(depth, focal) * (view.mask > WHOLE) * (encoded < SATURATED)
     inward = cv2.distanceTransform(trust.astype(np.uint8), cv2.DIST_L2, 5)
-    trust = np.clip((inward - EDGE_PX) / FADE_PX, 0, 1)
+    edge = max(EDGE_PX, EDGE_SHARE * max(view.size))
+    trust = np.clip((inward - edge) / FADE_PX, 0, 1)
     layers = np.concatenate([view.image / np.maximum(shading.exposure, 1e-6), trust[..., None]], 2).astype(np.float32)
     diffuse, rest = linear_in_albedo(found, shading)
     eye = torch.tensor(-pose[:3, :3].T @ pose[:3, 3], dtype=torch.float32)
