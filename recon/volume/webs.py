@@ -31,9 +31,9 @@ def webs(values: torch.Tensor, grid: Grid) -> list[np.ndarray]:
     if not deep.any():
         return []
     away = np.asarray(ndimage.distance_transform_edt(~deep), np.float64)
-    thin = np.logical_and(inside, away > HALF_THICKNESS + np.sqrt(3))
+    thin = np.logical_and(inside, np.greater(away, HALF_THICKNESS + np.sqrt(3)))
     # a web is surrounded by the thick part; its rim goes with it
-    label, count = _regions(ndimage.binary_dilation(thin, iterations=1) & inside, True)
+    label, count = _regions(np.logical_and(ndimage.binary_dilation(thin, iterations=1), inside), True)
     whole = euler_and_pieces(values, grid)
     found = []
     for number in range(1, count + 1):
