@@ -102,7 +102,9 @@ class ImageFacts(FileModel):
 
     specimen: number of the defected part shown (several views may share one). view: of that specimen.
     station, viewpoint, backdrop, lens: names from the recipe or the library ("inline" when written out).
-    sampled: every value drawn for the scene, names with units.
+    sampled: every value drawn for the scene, names with units. source: "photo" where defects were painted into a
+    photograph, "refined" where a rendered one was painted over. paint: by defect id, the backend, its weights' hash,
+    type of damage, seed, steps, where the mask came from and how well the label keeps to it.
     """
 
     index: int
@@ -121,6 +123,8 @@ class ImageFacts(FileModel):
     samples: int
     denoise: bool = True
     rejected: tuple[Rejected, ...] = ()
+    source: Literal["render", "photo", "refined"] = "render"
+    paint: Mapping[str, Any] = {}
 
 
 class ImageRecord(ImageFacts):

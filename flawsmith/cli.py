@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import FlawsmithError
+from flawsmith import paint_commands
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -289,6 +290,9 @@ def doctor(json_: Json = False) -> None:
             table.add_row(f"[{colours[c.state]}]{c.state}[/]", c.name, _plain(c.found), _plain(c.do))
         out.print(table)
     raise typer.Exit(1 if any(c.state == "fail" for c in found) else 0)
+
+
+paint_commands.register(app, guarded)
 
 
 def _plain(text: str) -> str:

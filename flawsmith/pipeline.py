@@ -25,8 +25,9 @@ from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, R
 from core.seeds import child
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
+from flawsmith.paint_run import paint_dataset
 from flawsmith.recipe import Recipe
-from flawsmith.reconstruction import with_reconstruction
+from flawsmith.reconstruction import RefusedCapture, with_reconstruction
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
 from flawsmith.versions import versions
 from render.client import Renderer, blender_version
@@ -64,7 +65,14 @@ def run(
     """
     started = time.monotonic()
     out = Path(out)
-    stock = load_stock(with_reconstruction(recipe, out), seed)
+    try:
+        if recipe.route == "photo":
+            return paint_dataset(recipe, out, images=images, seed=seed, device=device, progress=progress)
+        stock = load_stock(with_reconstruction(recipe, out), seed)
+    except RefusedCapture:
+        if recipe.route == "render":
+            raise
+        return paint_dataset(recipe, out, images=images, seed=seed, device=device, progress=progress)
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, header(stock, blender))
     todo = [i for i in range(count) if i not in writer.finished]

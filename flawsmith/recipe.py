@@ -12,6 +12,7 @@ from core.errors import RecipeError
 from core.files import read_yaml
 from core.models import FileModel, parse
 from core.record import OUTPUTS, Output
+from flawsmith.paint_choice import PaintChoice
 from scenes.viewpoints import Viewpoint
 
 Export = Literal["mvtec", "coco", "yolo"]
@@ -81,6 +82,9 @@ class Recipe(FileModel):
     for both. samples: of the renderer, per pixel. twin: the clean picture beside each image: none, windowed
     (rendered again only around the defects) or full. min_visibility: contrast to noise (camera noise sigmas) below
     which a try is thrown away. min_label_px: the same for its label's pixels. tries: before an image is given up.
+
+    route: render the part, or paint defects into the photographs of a capture (auto: where its reconstruction is
+    refused and there is no fallback). paint: how.
     """
 
     name: str = ""
@@ -105,10 +109,22 @@ class Recipe(FileModel):
     tries: int = Field(default=12, ge=1)
     outputs: tuple[Output, ...] = OUTPUTS
     exports: tuple[Export, ...] = ("mvtec", "coco", "yolo")
+    route: Literal["auto", "render", "photo"] = "auto"
+    paint: PaintChoice = PaintChoice()
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _allow_outside: bool = PrivateAttr(default=False)
     _made: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_to_render(cls, given: Any) -> Any:
+        """Photographs have their finish, lamps and camera: these keys are not needed, and not used."""
+        if isinstance(given, dict) and given.get("route") == "photo":
+            return {"material": "as_captured", "station": "dome", "camera": "area_5mp_25mm"} | {
+                "viewpoint": "fixed", **given,
+            }  # fmt: skip
+        return given
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:
@@ -156,6 +172,11 @@ class Recipe(FileModel):
         if not path.exists():
             raise RecipeError(f"{what} '{given}' does not exist", f"a file under {self._folder}", "check the path")
         return path
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self._folder
 
     def with_part(self, choice: PartChoice) -> Recipe:
         """The same recipe with another part, which may lie where Flawsmith itself has made it."""

@@ -78,10 +78,14 @@ def _masks(masks, capture: Capture) -> dict:
     }
 
 
+class RefusedCapture(RecipeError):
+    """The reconstruction of a recipe's capture was refused, and the recipe has no other part."""
+
+
 def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = None) -> Recipe:
     """The recipe itself, or, where its part is a capture, with the reconstruction made beside `out`.
 
-    Refused: the recipe's own `fallback` part instead. RecipeError where there is none.
+    Refused: the recipe's own `fallback` part instead. RefusedCapture where there is none.
     """
     choice = recipe.part
     path = recipe.place(choice.path, "part")
@@ -100,9 +104,9 @@ def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = N
     if verdict.usable:
         return recipe.with_part(choice.model_copy(update={"path": str((folder / REPORT).resolve())}))
     if choice.fallback is None:
-        raise RecipeError(
+        raise RefusedCapture(
             f"the reconstruction of {choice.path} was {verdict.sentence()}",
-            "a capture that can be reconstructed, or part.fallback with a CAD file",
+            "a capture that can be reconstructed, part.fallback with a CAD file, or route: photo",
             f"look at {folder}",
         )
     return recipe.with_part(choice.model_copy(update={"path": choice.fallback}))

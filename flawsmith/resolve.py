@@ -27,7 +27,7 @@ from scenes.viewpoints import Viewpoint
 
 M = TypeVar("M", bound=FileModel)
 
-WITHOUT = {"name", "images", "seed", "exports"}
+WITHOUT = {"name", "images", "seed", "exports", "route", "paint"}
 """Not part of a recipe's hash: they change how many images there are or which copies of the labels, never an image."""
 
 
@@ -56,20 +56,34 @@ class Resolved:
     sha256: str
 
     def draw_blueprints(self, rng: np.random.Generator) -> tuple[Blueprint, ...]:
-        """The blueprints of one specimen: none for a good one, else the counted ones and then those drawn by weight."""
-        if rng.random() < self.recipe.good_fraction:
-            return ()
-        chosen: list[Blueprint] = []
-        for entry in self.blueprints:
-            if entry.count is not None:
-                chosen += [entry.blueprint] * whole(entry.count, entry.count.sample(rng))
-        drawn = [e for e in self.blueprints if e.count is None]
-        if drawn:
-            number = whole(self.recipe.defects_per_image, self.recipe.defects_per_image.sample(rng))
-            weights = np.array([e.weight for e in drawn])
-            picks = rng.choice(len(drawn), number, p=weights / weights.sum())
-            chosen += [drawn[i].blueprint for i in picks]
-        return tuple(chosen)
+        """See the function of this name."""
+        return draw_blueprints(self.recipe, self.blueprints, rng)
+
+
+def draw_blueprints(
+    recipe: Recipe, blueprints: tuple[WeightedBlueprint, ...], rng: np.random.Generator
+) -> tuple[Blueprint, ...]:
+    """The blueprints of one specimen: none for a good one, else the counted ones and then those drawn by weight."""
+    if rng.random() < recipe.good_fraction:
+        return ()
+    chosen: list[Blueprint] = []
+    for entry in blueprints:
+        if entry.count is not None:
+            chosen += [entry.blueprint] * whole(entry.count, entry.count.sample(rng))
+    drawn = [e for e in blueprints if e.count is None]
+    if drawn:
+        number = whole(recipe.defects_per_image, recipe.defects_per_image.sample(rng))
+        weights = np.array([e.weight for e in drawn])
+        picks = rng.choice(len(drawn), number, p=weights / weights.sum())
+        chosen += [drawn[i].blueprint for i in picks]
+    return tuple(chosen)
+
+
+def weighted_blueprints(recipe: Recipe) -> tuple[WeightedBlueprint, ...]:
+    """The blueprints that a recipe names, read in."""
+    return tuple(
+        WeightedBlueprint(_named(recipe, Blueprint, "blueprints", b.name), b.weight, b.count) for b in recipe.blueprints
+    )
 
 
 def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Resolved:
@@ -78,11 +92,9 @@ def resolve(recipe: Recipe, kinds: Callable[[str], object] | None = None) -> Res
     kinds: called with the name of each blueprint's kind; KeyError from it means that there is no such kind.
     """
     part_path = _part_file(recipe)
-    blueprints = tuple(
-        WeightedBlueprint(_named(recipe, Blueprint, "blueprints", b.name), b.weight, b.count) for b in recipe.blueprints
-    )
+    blueprints = weighted_blueprints(recipe)
     if kinds is not None:
-        _refuse_unknown_kinds(blueprints, kinds)
+        refuse_unknown_kinds(blueprints, kinds)
     if recipe.most_defects > 255:
         raise RecipeError(
             f"up to {recipe.most_defects} defects on one image", "at most 255", "lower defects_per_image or the counts"
@@ -125,7 +137,7 @@ def _part_file(recipe: Recipe) -> Path:
     return place / REPORT if place.is_dir() else recipe.file(recipe.part.path, "part")
 
 
-def _refuse_unknown_kinds(entries: tuple[WeightedBlueprint, ...], kinds: Callable[[str], object]) -> None:
+def refuse_unknown_kinds(entries: tuple[WeightedBlueprint, ...], kinds: Callable[[str], object]) -> None:
     for entry in entries:
         try:
             kinds(entry.blueprint.kind)

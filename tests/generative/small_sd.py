@@ -18,8 +18,8 @@ UNET = {
 }  # fmt: skip
 VAE = {
     "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [4, 4, 8, 8],
-    "layers_per_block": 1, "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4, "norm_num_groups": 4,
-    "sample_size": 64,
+    "layers_per_block": 1, "norm_num_groups": 4, "sample_size": 64,
+    "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4,
 }  # fmt: skip
 SCHEDULER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
              "steps_offset": 1, "set_alpha_to_one": False, "skip_prk_steps": True}  # fmt: skip

@@ -1,0 +1,85 @@
+"""What a recipe says about the photo route, and the painter that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from core.errors import InputError, RecipeError
+from core.models import FileModel
+from defects.generative.painter import GOOD, Painter
+
+Backend = Literal["tiny", "sd15", "sd15-controlnet", "overlay"]
+
+
+class PaintChoice(FileModel):
+    """backend: tiny (the embedded model), sd15, sd15-controlnet (both need `learned` and `base`) or overlay (drawn
+    by rule). learned: folder that `flawsmith train-inpaint` wrote. base: folder or hub id it was trained on. weights:
+    of tiny, instead of the shipped ones. steps, guidance, size: of the sampler; none: the backend's own.
+
+    damage: blueprint or kind -> type of damage, where the backend calls it otherwise. mm_per_px: of photographs
+    without a capture. masks: folder of examples whose mask shapes are used instead of drawn ones. tries: of a defect
+    in which nothing visible happens. max_px: longer side to which photographs are averaged down on reading.
+    """
+
+    backend: Backend = "tiny"
+    learned: str | None = None
+    base: str | None = None
+    weights: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    guidance: float | None = Field(default=None, ge=1)
+    size: int | None = Field(default=None, ge=32)
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    damage: Mapping[str, str] = {}
+    mm_per_px: float | None = Field(default=None, gt=0)
+    masks: str | None = None
+    tries: int = Field(default=4, ge=1)
+    max_px: int = Field(default=2048, ge=64)
+
+
+def painter_of(choice: PaintChoice, folder: Path, device: str = "cpu") -> Painter:
+    """The backend, loaded. folder: where relative paths start. InputError says what is missing and how to get it."""
+    if choice.backend == "overlay":
+        from defects.generative.rules import Overlay
+
+        return Overlay()
+    if choice.backend == "tiny":
+        from defects.generative.tiny.backend import TinyPainter
+
+        weights = None if choice.weights is None else folder / choice.weights
+        return TinyPainter(weights, steps=choice.steps, guidance=choice.guidance, device=device)
+    if choice.learned is None or choice.base is None:
+        raise InputError(
+            f"backend {choice.backend} without {'--learned' if choice.learned is None else '--base'}",
+            "what flawsmith train-inpaint wrote, and the base it was trained on", "give both, or use backend tiny",
+        )  # fmt: skip
+    from defects.generative.sd15.backend import Sd15Painter
+
+    given = {k: v for k, v in (("steps", choice.steps), ("guidance", choice.guidance)) if v is not None}
+    base = str(folder / choice.base) if (folder / choice.base).exists() else choice.base
+    painter = Sd15Painter(
+        folder / choice.learned, base, size=choice.size, device=device, precision=choice.precision, **given
+    )
+    if painter.name != choice.backend:
+        raise InputError(f"{choice.learned} was trained for {painter.name}", choice.backend, "give the other --backend")
+    return painter
+
+
+def damage_for(blueprint: str, kind: str, choice: PaintChoice, painter: Painter) -> str:
+    """The painter's word for a blueprint. RecipeError where it has none."""
+    words = [w for w in (choice.damage.get(blueprint), choice.damage.get(kind), blueprint, kind) if w]
+    if painter.name == "tiny":
+        from defects.generative.tiny.config import type_of
+
+        words.insert(2 if len(words) > 2 else 0, type_of(kind, blueprint))
+    for word in words:
+        if word in painter.types and word != GOOD:
+            return word
+    known = ", ".join(t for t in painter.types if t != GOOD)
+    raise RecipeError(
+        f"backend {painter.name} knows no damage '{blueprint}' or '{kind}'", f"one of {known}",
+        f"say which to use: paint: {{damage: {{{blueprint}: ...}}}}",
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""The commands of the photo route: paint defects into photographs, and teach a backend from a few examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+def inpaint(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO|FOLDER", help="A photograph, or a folder of them.")],
+    out_: Annotated[Path, typer.Option("--out", help="Folder for images, labels and facts.")],
+    mask: Annotated[Path | None, typer.Option(help="A mask, or a folder with NAME.png or NAME_mask.png.")] = None,
+    blueprint: Annotated[str | None, typer.Option(help="Draw the mask in mm: a blueprint's name or .yaml.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Damage to paint. [default: the blueprint's]")] = None,
+    mm_per_px: Annotated[float | None, typer.Option(help="Scale of the photographs, for --blueprint.")] = None,
+    part_mask: Annotated[Path | None, typer.Option(help="What belongs to the part: a mask, or a folder.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet", "overlay"], typer.Option()] = "tiny",
+    learned: Annotated[Path | None, typer.Option(help="Folder that train-inpaint wrote.")] = None,
+    base: Annotated[str | None, typer.Option(help="Folder or hub id that it was trained on.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the sampler.")] = None,
+    guidance: Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, help="Side of the crops, px.")] = None,
+    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    device: Device = "cpu",
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Paint a defect into photographs, exactly where a mask says; every other pixel stays."""
+    from flawsmith.paint_choice import PaintChoice
+    from flawsmith.paint_folder import PaintOrder, inpaint_folder
+
+    choice = PaintChoice(
+        backend=backend, learned=None if learned is None else str(learned.resolve()), base=base, steps=steps,
+        guidance=guidance, size=size, precision=precision, mm_per_px=mm_per_px,
+    )  # fmt: skip
+    order = PaintOrder(
+        photo, out_, choice, mask=mask, blueprint=blueprint, damage=type_, part_mask=part_mask, seed=seed
+    )
+    made = inpaint_folder(order, device, None if quiet or json_ else lambda name, text: _told(f"{name}: {text}"))
+    if json_:
+        print(json.dumps(made))
+    elif not quiet:
+        _print(f"{made['painted']} of {made['photographs']} painted, in {out_}")
+
+
+def train_inpaint(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="MVTec layout, or a folder a type with masks.")],
+    base: Annotated[str, typer.Option(help="SD 1.5 (inpainting) as a folder of diffusers, or a hub id in the cache.")],
+    out_: Annotated[Path, typer.Option("--out", help="Folder for what is learned; the same goes on.")],
+    backend: Annotated[Literal["sd15", "sd15-controlnet"], typer.Option()] = "sd15",
+    controlnet: Annotated[Path | None, typer.Option(help="Start from this ControlNet instead of the base.")] = None,
+    steps: Annotated[int, typer.Option(min=1)] = 2000,
+    size: Annotated[int, typer.Option(min=32, help="Side of the crops, px, a multiple of 8.")] = 512,
+    rank: Annotated[int, typer.Option(min=0, help="Of the LoRA; 0: none (ControlNet only).")] = 16,
+    tokens: Annotated[int, typer.Option(min=1, help="Of each damage type.")] = 8,
+    batch: Annotated[int, typer.Option(min=1)] = 2,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches a step.")] = 4,
+    learning_rate: Annotated[float, typer.Option()] = 1e-4,
+    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, slower.")] = False,
+    flips: Annotated[
+        str, typer.Option(help="Plausible mirrors: horizontal,vertical, or none.")
+    ] = "horizontal,vertical",
+    save_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 250,
+    strips_every: Annotated[int, typer.Option(min=0, help="Steps between validation strips; 0: none.")] = 250,
+    least: Annotated[int, typer.Option(min=1, help="Examples that each type needs.")] = 3,
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Teach Stable Diffusion 1.5 the damage of a few photographs with masks."""
+    from defects.generative.augment import Moves
+    from defects.generative.examples import read_examples
+    from defects.generative.sd15.files import find_base
+    from defects.generative.sd15.settings import TrainSettings
+    from defects.generative.sd15.train import train
+
+    mirrors = tuple(f for f in flips.split(",") if f and f != "none")
+    settings = TrainSettings(
+        steps=steps, size=size, rank=rank, tokens=tokens, batch=batch, accumulate=accumulate, seed=seed, device=device,
+        learning_rate=learning_rate, precision=precision, checkpointing=checkpointing, save_every=save_every,
+        strips_every=strips_every, moves=Moves(flips=mirrors),
+    )  # fmt: skip
+    found = find_base(base, backend)
+    examples = read_examples(dataset, least)
+
+    def told(step: int, count: int, loss: float) -> None:
+        if not quiet:
+            _told(f"{step:6d}/{count}  loss {loss:.4f}")
+
+    train(examples, found, backend, out_, settings, told, controlnet)
+    if not quiet:
+        _print(str(out_))
+
+
+def register(app: typer.Typer, guarded: Any) -> None:
+    """Add the commands. guarded: turns what a user can cause into one sentence."""
+    app.command()(guarded(inpaint))
+    app.command("train-inpaint")(guarded(train_inpaint))
+
+
+def _told(text: str) -> None:
+    err.print(text.replace("[", r"\["), soft_wrap=True)
+
+
+def _print(text: str) -> None:
+    out.print(text.replace("[", r"\["), soft_wrap=True)

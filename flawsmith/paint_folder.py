@@ -1,0 +1,131 @@
+"""Photographs in, painted photographs out: what `flawsmith inpaint` does, for scripts too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.blueprint import Blueprint
+from core.errors import InputError, RecipeError, RenderError
+from core.files import sha256_bytes, write_bytes, write_json
+from core.models import load
+from core.seeds import child, child_seed
+from defects.generative.paint import paint_photo
+from defects.generative.painter import GOOD, Painter
+from defects.generative.photo import (
+    Photo,
+    check_mask,
+    mask_for,
+    photos_in,
+    png_bytes,
+    read_mask,
+    read_photo,
+    write_painted,
+)
+from flawsmith.paint_choice import PaintChoice, damage_for, painter_of
+from flawsmith.paint_ground import flat_ground
+from flawsmith.paint_masks import draw_mark
+from scenes import library
+
+
+@dataclass(frozen=True)
+class PaintOrder:
+    """photos: a file or folder. mask: a file or folder, or blueprint: a name of the library or a file, drawn with
+    choice.mm_per_px. damage: None takes the blueprint's. part_mask: a file or folder."""
+
+    photos: Path
+    out: Path
+    choice: PaintChoice
+    mask: Path | None = None
+    blueprint: str | None = None
+    damage: str | None = None
+    part_mask: Path | None = None
+    seed: int = 0
+
+
+def inpaint_folder(
+    order: PaintOrder,
+    device: str = "cpu",
+    told: Callable[[str, str], None] | None = None,
+    painter: Painter | None = None,
+) -> dict[str, Any]:
+    """Write images/, labels/, requested/ and facts/ NAME for every photograph; returns counts.
+
+    Every photograph, mask and the backend are read and checked before the first file is written. A photograph on
+    which nothing visible happened is left out and counted. painter: instead of the chosen backend.
+    """
+    if (order.mask is None) == (order.blueprint is None):
+        raise InputError("neither --mask nor --blueprint" if order.mask is None else "both --mask and --blueprint",
+                         "one of the two", "say where the defect goes")  # fmt: skip
+    files = photos_in(order.photos)
+    if len({f.stem for f in files}) < len(files):
+        raise InputError(f"{order.photos} holds two photographs of one name", "a name for each", "rename one")
+    if order.out.is_file():
+        raise InputError(f"--out {order.out} is a file", "a folder", "choose another")
+    blueprint = None if order.blueprint is None else _blueprint(order.blueprint)
+    for file in files:
+        _place(order, read_photo(file), file, blueprint)
+    painter = painter or painter_of(order.choice, Path.cwd(), device)
+    damage = _damage(order, blueprint, painter)
+    painted, dropped = 0, []
+    for file in files:
+        photo = read_photo(file)
+        mask, part, mm, origin = _place(order, photo, file, blueprint)
+        seed = child_seed(order.seed, "photo", photo.name)
+        try:
+            made = paint_photo(photo, mask, damage, painter, seed, part=part, mm_per_px=mm, tries=order.choice.tries)
+        except RenderError as error:
+            dropped.append(photo.name)
+            if told:
+                told(photo.name, str(error))
+            continue
+        facts = {**made.facts, "mask": origin, "photo_sha256": photo.sha256, "converted": list(photo.notes),
+                 "canonical_sha256": sha256_bytes(photo.pixels.tobytes())}  # fmt: skip
+        write_painted(order.out / "images" / f"{photo.name}.png", made.image, photo.pixels, made.requested)
+        for folder, bits in (("labels", made.label), ("requested", made.requested)):
+            write_bytes(order.out / folder / f"{photo.name}.png", png_bytes(bits.astype(np.uint8) * 255))
+        write_json(order.out / "facts" / f"{photo.name}.json", facts)
+        painted += 1
+        if told:
+            told(photo.name, f"{damage}, {int(made.label.sum())} px, {facts['label_iou']:.0%} of the mask")
+    return {"photographs": len(files), "painted": painted, "nothing_visible": dropped, "out": str(order.out)}
+
+
+def _place(
+    order: PaintOrder, photo: Photo, file: Path, blueprint: Blueprint | None
+) -> tuple[np.ndarray, np.ndarray | None, float, str]:
+    """Mask, part, mm per pixel and where the mask came from, of one photograph."""
+    part = photo.part if order.part_mask is None else read_mask(mask_for(file, order.part_mask), photo)
+    mm = order.choice.mm_per_px or float("nan")
+    if order.mask is not None:
+        path = mask_for(file, order.mask)
+        return check_mask(read_mask(path, photo), photo, part, str(path)), part, mm, "user"
+    assert blueprint is not None
+    if not mm > 0:
+        raise InputError("--blueprint without --mm-per-px", "the photograph's scale", "measure it, or use --mask")
+    ground = flat_ground(photo, mm, part)
+    rng = child(order.seed, "place", photo.name)
+    return draw_mark(ground, blueprint, rng, np.zeros(photo.size, bool)).mask, part, mm, "blueprint"
+
+
+def _blueprint(name: str) -> Blueprint:
+    path = Path(name) if name.endswith((".yaml", ".yml")) else library.folder("blueprints") / f"{name}.yaml"
+    if not path.is_file():
+        known = "a name of `flawsmith list blueprints`, or a .yaml file"
+        raise RecipeError(f"blueprint '{name}' does not exist", known, "correct it")
+    return load(Blueprint, path)
+
+
+def _damage(order: PaintOrder, blueprint: Blueprint | None, painter: Painter) -> str:
+    if order.damage is not None:
+        if order.damage not in painter.types:
+            raise InputError(f"--type {order.damage}", f"one of {', '.join(painter.types)}", "choose a known one")
+        return order.damage
+    if blueprint is None:
+        known = ", ".join(t for t in painter.types if t != GOOD)
+        raise InputError("--mask without --type", f"one of {known}", "say which damage to paint")
+    return damage_for(blueprint.name, blueprint.kind, order.choice, painter)
