@@ -131,8 +131,8 @@ def run_stage(
         while len(order) < settings.views_per_step:
             order += [int(i) for i in rng.permutation(len(targets))]
         chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
-        if vertices.requires_grad and settings.outlier_limit:
-            vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
+        if vertices.requires_grad and stage.outlier_limit:
+            vertices.register_hook(lambda g: limited(g, stage.outlier_limit))
         estimate = estimate_of(vertices, faces, unknowns, tables, keys)
         colour = mask = torch.zeros((), device=vertices.device)
         for number in chosen:

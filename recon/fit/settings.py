@@ -18,7 +18,9 @@ class Stage:
     radius; less on a slender part, which has less surface, down to about a pixel. steps: optimiser steps, each over
     `views_per_step` views. vertex_rate: step of the preconditioned vertices in bounding radii; it falls by `fall` over
     the stage. still: steps at the start in which the shape rests, so
-    that it is not bent to explain a light that is not yet found.
+    that it is not bent to explain a light that is not yet found. outlier_limit: gradients on vertices are cut at so
+    many times their median: low where cavities are to be dug by what shading says (outlines pull harder), high where
+    outlines are to be met.
     """
 
     side_px: int
@@ -27,6 +29,7 @@ class Stage:
     vertex_rate: float
     fall: float = 0.1
     still: int = 0
+    outlier_limit: float = 4.0
 
     def cell_for(self, area: float) -> float:
         """area: of the surface, in squares of the bounding radius. A bulky part has `BULKY` of them."""
@@ -57,7 +60,6 @@ class Settings:
     gain_rate: float = 0.002
     albedo_smoothness: float = 0.5
     light_smoothness: float = 0.003
-    outlier_limit: float = 4.0
     minutes: float | None = None
 
     def with_minutes(self, minutes: float | None) -> Settings:
@@ -68,7 +70,11 @@ class Settings:
 PRESETS = {
     "draft": Settings(
         "draft",
-        (Stage(96, 0.05, 150, 3e-2, 0.5, still=60), Stage(128, 0.03, 150, 2e-2, 0.3), Stage(192, 0.02, 150, 1e-2)),
+        (
+            Stage(96, 0.05, 240, 3e-2, 0.5, still=120),
+            Stage(128, 0.03, 150, 2e-2, 0.3),
+            Stage(192, 0.02, 150, 1e-2, outlier_limit=40.0),
+        ),
         hull_resolution=96,
     ),
     "standard": Settings(
@@ -77,8 +83,8 @@ PRESETS = {
             Stage(96, 0.06, 250, 3e-2, 0.5, still=100),
             Stage(96, 0.045, 250, 3e-2, 0.5),
             Stage(128, 0.03, 250, 2e-2, 0.3),
-            Stage(192, 0.018, 200, 1.5e-2, 0.3),
-            Stage(256, 0.012, 250, 1e-2),
+            Stage(192, 0.018, 200, 1.5e-2, 0.3, outlier_limit=10.0),
+            Stage(256, 0.012, 250, 1e-2, outlier_limit=40.0),
         ),
     ),
 }
