@@ -30,6 +30,8 @@ FACING = 0.5
 """Least cosine between the surface and the view."""
 BENT = 0.9
 """Least cosine between the normal at the site and those under the label, unless a blueprint may cross edges."""
+EDGE_PX, EDGE_TIMES = 1.5, 4.0
+"""Edges are sought at this scale, and are so many times as steep as the part's median."""
 BLOWN = 0.3
 """Greatest share of the label that the photograph shows burnt out."""
 GROUNDS = ("powder_coat_grey", "milled_steel", "sand_cast_iron", "galvanised")
@@ -56,7 +58,7 @@ def draw_mark(
     kind = refuse_solid(blueprint)
     assert kind.paint is not None
     allowed = cv2.erode((ground.part & ~taken).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    longest = _longest_m(ground)
+    longest, plain = _longest_m(ground), _plain(ground)
     for _ in range(DRAWS):
         values = blueprint.sample(rng)
         params = kind.parameters(values, blueprint.name)
@@ -65,7 +67,9 @@ def draw_mark(
         if 2 * min(half_extents(layers)) > longest:
             continue
         for _ in range(SITES):
-            found = _laid(ground, layers, allowed, rng, blueprint.placement.cross_edges)
+            found = _laid(
+                ground, layers, allowed & plain if not blueprint.placement.cross_edges else allowed, rng, blueprint
+            )
             if found is None or found[0].sum() < least_px:
                 continue
             measured = label_size(layers)
@@ -114,6 +118,15 @@ def example_mark(
     )
 
 
+def _plain(ground: PhotoGround) -> np.ndarray:
+    """(h, w) bool: where the photograph shows no edge of the part: smoothed gradients that stand out of the rest."""
+    grey = cv2.GaussianBlur(ground.photo.pixels.astype(np.float32).mean(axis=2), (0, 0), EDGE_PX)
+    steep = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    on = steep[ground.part]
+    limit = EDGE_TIMES * max(float(np.median(on)), 1.0)
+    return steep <= limit
+
+
 def _longest_m(ground: PhotoGround) -> float:
     """The part's diagonal in the photograph, metres at its greatest depth."""
     rows, columns = np.nonzero(ground.part)
@@ -122,7 +135,7 @@ def _longest_m(ground: PhotoGround) -> float:
 
 
 def _laid(
-    ground: PhotoGround, layers: Layers, allowed: np.ndarray, rng: np.random.Generator, bends: bool
+    ground: PhotoGround, layers: Layers, allowed: np.ndarray, rng: np.random.Generator, blueprint: Blueprint
 ) -> tuple[np.ndarray, Site] | None:
     """The label seen through the camera from a random site; None where the place will not do."""
     rows, columns = np.nonzero(allowed)
@@ -150,7 +163,7 @@ def _laid(
     label[inside] = layers.sample("sdf_m", chart[inside]) < 0.5 * pixel
     if not label.any() or not allowed[r[label], c[label]].all() or _at_border(r[label], c[label], (h, w)):
         return None
-    if not bends and (ground.normal[r[label], c[label]] @ n).min() < BENT:
+    if not blueprint.placement.cross_edges and (ground.normal[r[label], c[label]] @ n).min() < BENT:
         return None
     if (ground.photo.pixels[r[label], c[label]].min(axis=1) >= 250).mean() > BLOWN:
         return None

@@ -1,0 +1,32 @@
+"""The benchmark prints a whole table, and its painters change nothing outside their masks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.generative.small_sd import examples
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "inpaint.py"
+
+
+@pytest.mark.slow
+def test_the_table_is_whole(tmp_path: Path) -> None:
+    for e in examples():
+        folder = tmp_path / e.damage
+        folder.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f"{e.name}.jpg"), e.image)
+        if e.mask.any():
+            cv2.imwrite(str(folder / f"{e.name}.png"), e.mask.astype(np.uint8) * 255)
+    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--count", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    rows = {cells[0].strip(): [c.strip() for c in cells[1:]] for cells in lines}
+    assert set(rows) == {"perlin", "copy-paste", "overlay", "opencv"}
+    assert all(cells[0] == "0" for cells in rows.values())
