@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from warp.geometry import IsoSurfaceMarchingCubes
 
 from recon import kernels
 from recon.warps import as_warp, wp
 
 FAR = 1.0e6
+MANY_HANDLES = 6
+FILM, FLAP, MOST_FILM = 0.75, 3.0, 0.02
+"""Half thickness and reach of a film in cells (a corner's samples lie up to 0.75 sqrt 3 + sqrt 3 from the deep ones),
+and the share of the part that films may make up."""
 
 
 def isosurface(field: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +40,9 @@ def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
 def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """The same surface with even triangles of about `cell`: sampled as a signed distance, extracted again, relaxed.
 
-    The sign is the winding number's, so folds and small self-intersections are healed. relax: rounds of tangential
-    smoothing, which move vertices along the surface only.
+    The sign is the winding number's, so folds and small self-intersections are healed. Where a surface was pushed
+    through the opposite one, tatters remain: a part with many handles loses its films if that halves them.
+    relax: rounds of tangential smoothing, which move vertices along the surface only.
     """
     margin = 3 * cell
     lower = vertices.min(0) - margin
@@ -52,9 +58,35 @@ def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3)
     wp.launch(
         kernels.signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu"
     )
-    found, triangles = isosurface(field.numpy(), lower, lower + (count - 1) * cell)
-    found, triangles = largest_piece(found, triangles)
+    upper = lower + (count - 1) * cell
+    found, triangles = largest_piece(*isosurface(field.numpy(), lower, upper))
+    if handles(found, triangles) > MANY_HANDLES:
+        cleared = without_films(field.numpy(), cell)
+        other = largest_piece(*isosurface(cleared, lower, upper))
+        if 2 * handles(*other) <= handles(found, triangles):
+            found, triangles = other
     return relaxed(found, triangles, relax), triangles
+
+
+def handles(vertices: np.ndarray, faces: np.ndarray) -> int:
+    """Tunnels through a closed surface in one piece, from Euler's characteristic."""
+    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
+    edges = len(np.unique(ends[:, 0] * len(vertices) + ends[:, 1]))
+    return max(0, 1 - (len(vertices) - edges + len(faces)) // 2)
+
+
+def without_films(field: np.ndarray, cell: float) -> np.ndarray:
+    """A signed distance (a, b, c), negative inside, on samples `cell` apart, without what is thinner than 1.5 cells and
+    reaches further than three cells from what is thicker. All of it is kept when more than a fiftieth would go: then
+    the part itself is thin."""
+    inside, deep = field < 0, field < -FILM * cell
+    if not deep.any():
+        return field
+    away = np.asarray(distance_transform_edt(~deep), float)
+    film = inside & (away > FLAP)
+    if film.sum() > MOST_FILM * inside.sum():
+        return field
+    return np.where(film, np.maximum(np.abs(field), 0.1 * cell), field).astype(field.dtype)
 
 
 def largest_piece(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

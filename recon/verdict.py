@@ -11,6 +11,7 @@ from core.models import FileModel
 from recon.capture.masks import MaskReport
 from recon.capture.model import Capture
 from recon.confidence import seen_share
+from recon.isosurface import handles
 from recon.result import Reconstruction
 
 LEAST_VIEWS = 12
@@ -100,12 +101,12 @@ def judge(capture: Capture, masks: MaskReport, found: Reconstruction, hull_iou: 
     held_db = float(np.mean([v["psnr_db"] for v in held])) if held else float("nan")
     train_db = float(np.mean([v["psnr_db"] for v in training]))
     suspects = len(masks.suspects) / len(capture.views)
-    handles = max(0.0, 1 - _euler(found.faces, len(found.vertices)) / 2)
+    tunnels = float(handles(found.vertices, found.faces))
     seen = seen_share(found)
     measures = {
         "training_views": float(len(capture.training)), "mask_iou": masks.mean_iou, "suspect_masks": suspects,
         "hull_iou": hull_iou, "fit_iou": float(fit_iou.mean()), "worst_view_iou": float(fit_iou.min()),
-        "training_psnr_db": train_db, "held_out_psnr_db": held_db, "seen_share": seen, "handles": handles,
+        "training_psnr_db": train_db, "held_out_psnr_db": held_db, "seen_share": seen, "handles": tunnels,
         "azimuth_gap_deg": float(np.rad2deg(stand.gap_rad)),
         "elevation_spread_deg": float(np.rad2deg(stand.elevations_rad)),
         "skipped_steps": float(found.facts.get("skipped_steps", 0)),
@@ -127,7 +128,7 @@ def judge(capture: Capture, masks: MaskReport, found: Reconstruction, hull_iou: 
                "keep lamps and exposure fixed, or use CAD or the photo route"),
         _most("appearance", train_db - held_db, MOST_OVERFIT_DB, "views kept apart are {:.1f} dB worse",
               "take more views"),
-        _most("shape", handles, MOST_HANDLES, "the surface has {:.0f} tunnels", "use CAD, or the photo route"),
+        _most("shape", tunnels, MOST_HANDLES, "the surface has {:.0f} tunnels", "use CAD, or the photo route"),
     ]  # fmt: skip
     notes = [
         _least("coverage", seen, FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over", "note"),
@@ -141,11 +142,6 @@ def judge(capture: Capture, masks: MaskReport, found: Reconstruction, hull_iou: 
     refused = any(r.weight == "refuse" for r in reasons)
     outcome = "refused" if refused else "accepted with" if reasons else "accepted"
     return Verdict(outcome=outcome, reasons=reasons, measures=measures)
-
-
-def _euler(faces: np.ndarray, vertex_count: int) -> int:
-    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
-    return vertex_count - len(edges) + len(faces)
 
 
 def _least(
