@@ -4,6 +4,7 @@
 BASE_PYTHON ?= $(shell command -v python3.11 || echo python3)
 WORKERS ?= 2
 RECIPE ?= examples/demo.yaml
+CAPTURED ?= examples/captures/housing.yaml
 DEMO_OUT ?= out/demo
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -14,10 +15,12 @@ STAMP := .venv/.installed
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
-demo: $(STAMP) ## a labelled dataset of the example part, with its report, in out/demo
+demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a part reconstructed from photographs
 	@$(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT)
 	@$(BIN)/flawsmith check $(DEMO_OUT)
-	@echo "open $(DEMO_OUT)/report.html"
+	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured
+	@$(BIN)/flawsmith check $(DEMO_OUT)-captured
+	@echo "open $(DEMO_OUT)/report.html, $(DEMO_OUT)-captured/report.html and $(DEMO_OUT)-captured-reconstruction/report.html"
 
 test: $(STAMP) ## every test that this machine can run
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -58,7 +58,7 @@ def painter_of(choice: PaintChoice, folder: Path, device: str = "cpu") -> Painte
         )  # fmt: skip
     from defects.generative.sd15.backend import Sd15Painter
 
-    given = {k: v for k, v in (("steps", choice.steps), ("guidance", choice.guidance)) if v is not None}
+    given: dict[str, Any] = {k: v for k in ("steps", "guidance") if (v := getattr(choice, k)) is not None}
     base = str(folder / choice.base) if (folder / choice.base).exists() else choice.base
     painter = Sd15Painter(
         folder / choice.learned, base, size=choice.size, device=device, precision=choice.precision, **given

@@ -24,7 +24,8 @@ MOST_OVERFIT_DB = 6.0
 LARGEST_GAP_RAD = np.deg2rad(60)
 SECOND_ELEVATION_RAD = np.deg2rad(12)
 FULLY_SEEN = 0.97
-MOST_HANDLES = 40
+MOST_HANDLES = 80
+"""A deep bore that is seen from its mouth only comes out with some forty."""
 
 
 class Reason(FileModel):
