@@ -17,6 +17,7 @@ class VolumeSettings:
     between new shadow tables; distance_every: between new distances. slack: cells that the shape may stand out of the
     masks' hull. tolerated: masks that may be wrong about a sample. pierce_after: share of the steps after which thin
     webs are questioned.
+    outlier_limit: gradients on vertices are cut at so many times their median: outlines pull harder than shading.
     sign: weights of the sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's
     unevenness, in cells.
     """
@@ -38,4 +39,5 @@ class VolumeSettings:
     sign: tuple[float, float] = (0.2, 0.01)
     spread: float = 0.25
     laplacian: float = 0.3
+    outlier_limit: float = 4.0
     loss: Settings = field(default_factory=lambda: Settings("volume", (Stage(96, 0.07, 1, 1e-2),), mask_weight=10.0))

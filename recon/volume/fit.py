@@ -208,8 +208,7 @@ def _terms(
     rasterizer: Rasterizer,
 ) -> dict[str, torch.Tensor]:
     vertices = dual.vertices
-    # a hook on a tensor that came from indexing would see the sum of all uses only here
-    vertices.register_hook(lambda g: limited(g, settings.loss.stages[0].outlier_limit))
+    vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
     unknowns = fit.volume.unknowns_at(vertices)
     estimate = estimate_of(vertices, net, unknowns, shadows)
     colour = mask = torch.zeros((), device=vertices.device)
