@@ -25,7 +25,7 @@ class PaintChoice(FileModel):
     in which nothing visible happens. max_px: longer side to which photographs are averaged down on reading.
     """
 
-    backend: Backend = "tiny"
+    backend: Backend = "overlay"
     learned: str | None = None
     base: str | None = None
     weights: str | None = None

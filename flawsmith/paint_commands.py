@@ -24,7 +24,7 @@ def inpaint(
     mm_per_px: Annotated[float | None, typer.Option(help="Scale of the photographs, for --blueprint.")] = None,
     part_mask: Annotated[Path | None, typer.Option(help="What belongs to the part: a mask, or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
-    backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet", "overlay"], typer.Option()] = "tiny",
+    backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet", "overlay"], typer.Option()] = "overlay",
     learned: Annotated[Path | None, typer.Option(help="Folder that train-inpaint wrote.")] = None,
     base: Annotated[str | None, typer.Option(help="Folder or hub id that it was trained on.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the sampler.")] = None,

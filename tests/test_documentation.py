@@ -29,9 +29,9 @@ from flawsmith.resolve import library_names, resolve
 from scenes import library
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 RECIPES = sorted((ROOT / "examples").glob("*.yaml"))
-OURS = ("core", "parts", "defects", "scenes", "render", "flawsmith")
+OURS = ("core", "parts", "recon", "defects", "scenes", "render", "flawsmith")
 
 
 def label(page: Path) -> str:
