@@ -22,6 +22,9 @@ from core.mesh import NORMAL, Mesh
 SNAP_M = 1e-9
 """Two copies of one cut vertex are never further apart than this (metres)."""
 
+SLIVER = 1e-3
+"""Of the tool's volume: smaller pockets are filled."""
+
 _NUDGES_M = ((0.0, 0.0, 0.0), (3.7e-8, -2.3e-8, 1.9e-8), (-5.3e-8, 4.1e-8, 6.7e-8))
 """Shifts of the tool after a cut that ran through a vertex or along an edge; below a tenth of a micrometre."""
 
@@ -199,10 +202,11 @@ def _cut(whole: Mesh, solid: np.ndarray, body: Body, operation: str) -> _Cut | N
         )
     inside, outside = part.split(tool)
     result = outside if operation == "remove" else part + tool
-    if inside.is_empty() or len(result.decompose()) != len(part.decompose()):
-        raise PlacementError("the defect misses or splits the part", "it to bite into one edge", "make it smaller")
     a_xyz, a_faces, a_mine, a_parent = _unpack(result, first)
     b_xyz, b_faces, b_mine, b_parent = _unpack(inside, first)
+    pocket, pieces = _pockets(a_xyz, a_faces, SLIVER * tool.volume())
+    if inside.is_empty() or pieces != len(part.decompose()):
+        raise PlacementError("the defect misses or splits the part", "it to bite into one edge", "make it smaller")
 
     tree = KDTree(whole.vertices[used])
     gap, near = tree.query(a_xyz)
@@ -222,10 +226,11 @@ def _cut(whole: Mesh, solid: np.ndarray, body: Body, operation: str) -> _Cut | N
             return None
         b_pool[loose] = a_pool[fresh[near]]
 
-    kept, gone, new = a_pool[a_faces[a_mine]], b_pool[b_faces[b_mine]], a_pool[a_faces[~a_mine]]
-    intact = _same(kept, whole.faces[solid[a_parent[a_mine]]])
-    swallowed = _same(gone, whole.faces[solid[b_parent[b_mine]]])
-    kept_parent, gone_parent = solid[a_parent[a_mine]], solid[b_parent[b_mine]]
+    stays, shut, new = a_mine & ~pocket, a_mine & pocket, a_pool[a_faces[~a_mine & ~pocket]]
+    kept, kept_parent = a_pool[a_faces[stays]], solid[a_parent[stays]]
+    gone = np.concatenate([b_pool[b_faces[b_mine]], a_pool[a_faces[shut]]])
+    gone_parent = np.concatenate([solid[b_parent[b_mine]], solid[a_parent[shut]]])
+    intact, swallowed = _same(kept, whole.faces[kept_parent]), _same(gone, whole.faces[gone_parent])
     cut = _Cut(
         pool,
         np.sort(kept_parent[intact]),
@@ -236,6 +241,18 @@ def _cut(whole: Mesh, solid: np.ndarray, body: Body, operation: str) -> _Cut | N
         result.volume() - part.volume(),
     )
     return cut if _sound(cut, whole, solid, part.volume()) else None
+
+
+def _pockets(vertices: np.ndarray, faces: np.ndarray, least: float) -> tuple[np.ndarray, int]:
+    """(m,) bool: faces round pockets of less volume than `least`, shut in where a ragged fin leans on a face; and the
+    number of the other pieces."""
+    n = len(vertices)
+    ends = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    count, label = connected_components(coo_matrix((np.ones(len(ends)), ends.T), shape=(n, n)), directed=False)
+    t, mine = vertices[faces] - vertices[0], label[faces[:, 0]]
+    volume = np.bincount(mine, np.einsum("ij,ij->i", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6, count)
+    held = np.bincount(mine, minlength=count) > 0
+    return (abs(volume) < least)[mine], int((held & (abs(volume) >= least)).sum())
 
 
 def _same(pieces: np.ndarray, parents: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from defects.procedural.solids import Body
 
 RINGS = 9
 """Points on either side of the fin from root to tip."""
+TIGHTEST = 0.8
+"""Least radius of its curl in thicknesses of its root."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Params:
     """length_mm: along the edge. height_mm: of the highest tooth over the edge. root_mm: thickness at the foot.
 
     lean_deg: of the fin at its foot, from the plane of its face towards the outside. curl_deg: how far it turns over
-    between foot and tip. raggedness: 0 an even lip .. 1 separate teeth. tooth_mm: their spacing. side: the face
-    whose plane the fin carries on, 0 left, 1 right, 0.5 drawn.
+    between foot and tip, as far as its thickness lets it. raggedness: 0 an even lip .. 1 separate teeth. tooth_mm:
+    their spacing. side: the face whose plane the fin carries on, 0 left, 1 right, 0.5 drawn.
     """
 
     length_mm: float = 6.0
@@ -93,6 +95,7 @@ def _sheet(
     foot = 0.8 * root
     lean = np.deg2rad(p.lean_deg) + 0.15 * line_noise(s, 4 * p.tooth_mm * MM, rng, 2)
     curl = np.deg2rad(p.curl_deg) * (0.8 + 0.4 * line_noise(s, 3 * p.tooth_mm * MM, rng, 2))
+    curl = np.minimum(curl, height / (TIGHTEST * root))  # a stubby fin cannot turn over without running into itself
     x, y = np.full(len(s), -foot), np.full(len(s), -0.62 * root)
     angle, previous = lean.copy(), 0.0
     points, normals = [], []
