@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,6 @@ from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, R
 from core.seeds import child
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
-from flawsmith.paint_run import paint_dataset
 from flawsmith.recipe import Recipe
 from flawsmith.reconstruction import RefusedCapture, with_reconstruction
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
@@ -67,12 +67,12 @@ def run(
     out = Path(out)
     try:
         if recipe.route == "photo":
-            return paint_dataset(recipe, out, images=images, seed=seed, device=device, progress=progress)
+            return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
         stock = load_stock(with_reconstruction(recipe, out), seed)
     except RefusedCapture:
         if recipe.route == "render":
             raise
-        return paint_dataset(recipe, out, images=images, seed=seed, device=device, progress=progress)
+        return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, header(stock, blender))
     todo = [i for i in range(count) if i not in writer.finished]
@@ -87,6 +87,12 @@ def run(
     summary = writer.finish(time.monotonic() - started)
     notes = finishing.finish(out, recipe.exports)
     return summary.model_copy(update={"notes": tuple(notes)})
+
+
+def _painted(recipe: Recipe, out: Path, **chosen: Any) -> DatasetSummary:
+    from flawsmith.paint_run import paint_dataset
+
+    return paint_dataset(recipe, out, **chosen)
 
 
 def header(stock: Stock, blender: Path | None = None) -> DatasetHeader:

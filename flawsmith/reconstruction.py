@@ -11,15 +11,9 @@ import numpy as np
 from core.errors import InputError, RecipeError
 from core.seeds import child_seed
 from flawsmith.captured import is_capture
-from flawsmith.deliver import Outcome, deliver, need_blender
 from flawsmith.recipe import Recipe
 from flawsmith.versions import versions
-from recon import capture as captures
-from recon.capture.check import check_poses
-from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture
-from recon.fit import preset, reconstruct
-from recon.hull import carve, hull_agreement
 from recon.save import REPORT, read
 from recon.verdict import Verdict, judge
 
@@ -47,6 +41,14 @@ def reconstruct_capture(
     rerender: views to render again in Cycles from part.glb, which needs Blender.
     InputError when `out` holds the reconstruction of another capture.
     """
+    # torch and warp wait until there is a capture: a run from CAD needs neither
+    from flawsmith.deliver import Outcome, deliver, need_blender
+    from recon import capture as captures
+    from recon.capture.check import check_poses
+    from recon.capture.masks import cross_check, mended
+    from recon.fit import preset, reconstruct
+    from recon.hull import carve, hull_agreement
+
     capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
     if (out / REPORT).is_file():
         before = read(out)

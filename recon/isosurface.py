@@ -10,6 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from warp.geometry import IsoSurfaceMarchingCubes
 
 from recon import kernels
+from recon.genus import handles
 from recon.warps import as_warp, wp
 
 FAR = 1.0e6
@@ -66,13 +67,6 @@ def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3)
         if 2 * handles(*other) <= handles(found, triangles):
             found, triangles = other
     return relaxed(found, triangles, relax), triangles
-
-
-def handles(vertices: np.ndarray, faces: np.ndarray) -> int:
-    """Tunnels through a closed surface in one piece, from Euler's characteristic."""
-    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    edges = len(np.unique(ends[:, 0] * len(vertices) + ends[:, 1]))
-    return max(0, 1 - (len(vertices) - edges + len(faces)) // 2)
 
 
 def without_films(field: np.ndarray, cell: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,8 +12,10 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from core.colour import srgb_from_linear
-from recon.bake import Maps
 from recon.result import Reconstruction
+
+if TYPE_CHECKING:
+    from recon.bake import Maps
 
 CLAMP_TO_EDGE = 33071
 NAME = "captured"

@@ -9,18 +9,20 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import InputError
 from core.files import atomic_path, sha256_file, write_bytes, write_json
 from recon import model_files
-from recon.bake import Maps
 from recon.capture.model import Capture
 from recon.confidence import confidence
 from recon.result import Reconstruction
 from recon.verdict import Verdict
+
+if TYPE_CHECKING:
+    from recon.bake import Maps
 
 REPORT = "reconstruction.json"
 ARRAYS = "part.npz"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from core.models import FileModel
-from recon.capture.masks import MaskReport
 from recon.capture.model import Capture
 from recon.confidence import seen_share
-from recon.isosurface import handles
+from recon.genus import handles
 from recon.result import Reconstruction
+
+if TYPE_CHECKING:
+    from recon.capture.masks import MaskReport
 
 LEAST_VIEWS = 12
 LEAST_MASK_IOU = 0.93

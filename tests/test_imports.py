@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +117,12 @@ def test_the_rules_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (stage / "wrong.py").write_text("from scenes import compose\nfrom ..render import x\nimport core.mesh\n")
     found = breaches(stage / "wrong.py", ALLOWED["parts"], HOUSE)
     assert [f.split(" imports ")[1] for f in found] == ["scenes", "render"]
+
+
+def test_a_run_from_cad_loads_neither_torch_nor_warp():
+    """They take seconds and hundreds of megabytes, and only reconstruction and painting need them."""
+    asked = (
+        "import sys, flawsmith.pipeline; print([m for m in ('torch', 'warp', 'diffusers', 'bpy') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout.strip() == "[]"
