@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import parts
 from core.mesh import Mesh
@@ -15,6 +16,11 @@ from core.part import Part
 from tests import shapes
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("FLAWSMITH_HYPOTHESIS", "same"))
+"""A verdict on a commit must not hang on chance: the same examples each time. `explore` looks for new ones."""
 
 
 @pytest.fixture(scope="session")

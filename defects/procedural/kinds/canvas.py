@@ -33,8 +33,8 @@ def box(low: tuple[float, float], high: tuple[float, float], finest_m: float) ->
     pitch = float(np.clip(size / _ENOUGH, finest_m / 4, finest_m))
     if size / pitch > _MOST:
         raise RecipeError(
-            f"a defect {size * 1e3:.3g} mm wide with details of {finest_m * 1e3:.2g} mm",
-            f"details of at least {size / _MOST * 1e3:.2g} mm at that size",
+            f"a defect {size * 1e3:.3g} mm wide with details of {finest_m * 1e3:.3g} mm",
+            f"details of at least {size / _MOST * 1e3:.3g} mm at that size",
             "make it smaller or coarser",
         )
     return Grid.around(low, high, pitch)

@@ -33,8 +33,8 @@ def fine_grid(low: tuple[float, float], high: tuple[float, float], pitch: float)
     needed = float(np.sqrt(width * height / TEXELS))
     if needed > COARSEST * pitch:
         raise RecipeError(
-            f"a defect of {width * 1e3:.3g} x {height * 1e3:.3g} mm with details of {6 * pitch * 1e3:.2g} mm",
-            f"details of at least {6 * needed / COARSEST * 1e3:.2g} mm at that size",
+            f"a defect of {width * 1e3:.3g} x {height * 1e3:.3g} mm with details of {6 * pitch * 1e3:.3g} mm",
+            f"details of at least {6 * needed / COARSEST * 1e3:.3g} mm at that size",
             "make it smaller, straighter or coarser",
         )
     grid = Grid.around(low, high, max(pitch, needed))
