@@ -83,3 +83,12 @@ def damage_for(blueprint: str, kind: str, choice: PaintChoice, painter: Painter)
         f"backend {painter.name} knows no damage '{blueprint}' or '{kind}'", f"one of {known}",
         f"say which to use: paint: {{damage: {{{blueprint}: ...}}}}",
     )  # fmt: skip
+
+
+def torch_device(device: str) -> str:
+    """The renderer's word for a device as torch's: cpu or cuda."""
+    import torch
+
+    if device in ("auto", "optix", "cuda"):
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cpu"

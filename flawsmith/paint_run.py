@@ -32,7 +32,7 @@ from defects.generative.photo import photos_in, read_photo
 from defects.procedural.kinds import KINDS
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
-from flawsmith.paint_choice import damage_for, painter_of
+from flawsmith.paint_choice import damage_for, painter_of, torch_device
 from flawsmith.paint_ground import PhotoGround, captured_ground, flat_ground, hull_of
 from flawsmith.paint_masks import draw_mark, example_mark, refuse_solid
 from flawsmith.recipe import Recipe
@@ -78,7 +78,7 @@ def paint_dataset(
     painter: instead of the recipe's backend. RecipeError, InputError: nothing was written yet.
     """
     started = time.monotonic()
-    stock = load_photo_stock(recipe, seed, painter or painter_of(recipe.paint, recipe.folder, _device(device)))
+    stock = load_photo_stock(recipe, seed, painter or painter_of(recipe.paint, recipe.folder, torch_device(device)))
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, _header(stock))
     todo = [i for i in range(count) if i not in writer.finished]
@@ -277,12 +277,3 @@ def _header(stock: PhotoStock) -> DatasetHeader:
 
 def _outputs(recipe: Recipe) -> tuple[Output, ...]:
     return tuple(o for o in OUTPUTS if o in recipe.outputs)
-
-
-def _device(device: str) -> str:
-    """The renderer's word for a device as torch's."""
-    import torch
-
-    if device in ("auto", "optix", "cuda"):
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return "cpu"

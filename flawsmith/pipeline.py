@@ -28,6 +28,7 @@ from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
 from flawsmith.reconstruction import RefusedCapture, with_reconstruction
+from flawsmith.refine import Refiner, refined_stock, refiner_of
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock
 from flawsmith.versions import versions
 from render.client import Renderer, blender_version
@@ -68,7 +69,8 @@ def run(
     try:
         if recipe.route == "photo":
             return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
-        stock = load_stock(with_reconstruction(recipe, out), seed)
+        refiner = refiner_of(recipe, device)
+        stock = refined_stock(load_stock(with_reconstruction(recipe, out), seed), refiner)
     except RefusedCapture:
         if recipe.route == "render":
             raise
@@ -80,7 +82,7 @@ def run(
         for done, index in enumerate(todo, count - len(todo)):
             if progress:
                 progress(done, count)
-            frame, facts, defected = make_image(stock, index, count, renderer)
+            frame, facts, defected = make_image(stock, index, count, renderer, refiner)
             writer.add(frame, facts, defected.defects)
     if progress:
         progress(count, count)
@@ -114,7 +116,9 @@ def header(stock: Stock, blender: Path | None = None) -> DatasetHeader:
     )
 
 
-def make_image(stock: Stock, index: int, count: int, renderer: Renderer) -> tuple[Frame, ImageFacts, DefectedPart]:
+def make_image(
+    stock: Stock, index: int, count: int, renderer: Renderer, refiner: Refiner | None = None
+) -> tuple[Frame, ImageFacts, DefectedPart]:
     """One image that shows what it must, tried again with other placements until it does. RenderError when none did."""
     reasons = Reasons()
     recipe = stock.resolved.recipe
@@ -126,9 +130,18 @@ def make_image(stock: Stock, index: int, count: int, renderer: Renderer) -> tupl
             last = error
             continue
         frame = shoot(stock, shot, renderer, reasons)
-        if frame is not None:
-            return frame, facts_of(stock, shot, reasons), shot.defected
         last = None
+        if frame is None:
+            continue
+        if refiner is None:
+            return frame, facts_of(stock, shot, reasons), shot.defected
+        try:
+            frame, told = refiner(frame, shot.defected.defects, shot.seed)
+        except RenderError:
+            reasons.counts["nothing visible painted"] += 1
+            continue
+        facts = facts_of(stock, shot, reasons)
+        return frame, facts.model_copy(update={"source": "refined", "paint": told} if told else {}), shot.defected
     if isinstance(last, PlacementError):
         raise last
     told = ", ".join(f"{n} x {r}" for r, n in sorted(reasons.counts.items()))

@@ -25,6 +25,7 @@ def coarse(recipe: Recipe, images: int) -> Recipe:
             "samples": min(recipe.samples, SAMPLES),
             "denoise": True,
             "twin": "none",
+            "refine": "none",
             "outputs": (),
             "exports": (),
             "views_per_part": 1,

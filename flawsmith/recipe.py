@@ -84,7 +84,8 @@ class Recipe(FileModel):
     which a try is thrown away. min_label_px: the same for its label's pixels. tries: before an image is given up.
 
     route: render the part, or paint defects into the photographs of a capture (auto: where its reconstruction is
-    refused and there is no fallback). paint: how.
+    refused and there is no fallback). paint: how. refine: paint rendered defects over, inside their labels, by the
+    backend of `paint` (without one: the embedded model).
     """
 
     name: str = ""
@@ -111,6 +112,7 @@ class Recipe(FileModel):
     exports: tuple[Export, ...] = ("mvtec", "coco", "yolo")
     route: Literal["auto", "render", "photo"] = "auto"
     paint: PaintChoice = PaintChoice()
+    refine: Literal["none", "diffusion"] = "none"
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _allow_outside: bool = PrivateAttr(default=False)
@@ -137,6 +139,8 @@ class Recipe(FileModel):
             raise ValueError("blueprints need a weight above 0, or a count")
         if "clean" in self.outputs and self.twin == "none" and "outputs" in self.model_fields_set:
             raise ValueError("the output 'clean' needs twin: windowed or full")
+        if self.refine != "none" and self.twin == "none":
+            raise ValueError("refine: diffusion needs twin: windowed or full")
         return self
 
     @classmethod

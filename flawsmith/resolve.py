@@ -27,8 +27,9 @@ from scenes.viewpoints import Viewpoint
 
 M = TypeVar("M", bound=FileModel)
 
-WITHOUT = {"name", "images", "seed", "exports", "route", "paint"}
-"""Not part of a recipe's hash: they change how many images there are or which copies of the labels, never an image."""
+WITHOUT = {"name", "images", "seed", "exports", "route", "paint", "refine"}
+"""Not part of a recipe's hash: they change how many images there are or which copies of the labels, never an image.
+`refine` and what it paints with are added where it is asked for."""
 
 
 @dataclass(frozen=True)
