@@ -63,7 +63,17 @@ def sha256_json(value: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, with the truth values of YAML 1.2: only true and false, so that the key `on` stays a word."""
+    """Safe, with the truth values of YAML 1.2: only true and false, so that the key `on` stays a word. A key that
+    stands twice is an error: of two values, one would be lost without a word."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (k for k, _ in node.value if isinstance(k, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -84,6 +94,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is not YAML ({reason})", "plain YAML without tags", "fix that line") from error
+    if value is None:
+        raise InputError(f"{path} is empty", "a YAML mapping (key: value)", "see docs/")
     if not isinstance(value, dict):
         raise InputError(f"{path} holds a {type(value).__name__}", "a YAML mapping (key: value)", "see docs/")
     return value

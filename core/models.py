@@ -13,6 +13,7 @@ from core.errors import RecipeError
 from core.files import read_yaml
 
 M = TypeVar("M", bound="FileModel")
+NAMES = {dict: "mapping", list: "list", tuple: "list", str: "long text"}
 
 
 class FileModel(BaseModel):
@@ -44,9 +45,18 @@ def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> Re
         do = f"did you mean '{near[0]}'?" if near else "remove it"
         return RecipeError(f"{origin}: unknown key '{where}'", f"one of {listed}", do.rstrip("?"))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    given = first.get("input")
-    shown = repr(given) if len(repr(given)) < 80 else f"a {type(given).__name__}"
-    return RecipeError(f"{origin}: '{where}' is {shown}{more}", first["msg"], f"correct '{where}'")
+    if first["type"] == "missing":
+        return RecipeError(f"{origin}: the key '{where}' is missing{more}", "a value for it", f"add '{where}'")
+    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not where:
+        return RecipeError(f"{origin} contradicts itself{more}", f"what makes sense together ({wanted})", "correct it")
+    return RecipeError(f"{origin}: '{where}' is {_shown(first.get('input'))}{more}", wanted, f"correct '{where}'")
+
+
+def _shown(given: Any) -> str:
+    """A plain value as it was written; of anything longer, what sort of thing it is."""
+    plain = given is None or isinstance(given, str | int | float)
+    return repr(given) if plain and len(repr(given)) < 80 else f"a {NAMES.get(type(given), type(given).__name__)}"
 
 
 def _known_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:

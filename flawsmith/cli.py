@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -13,12 +14,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.errors import FlawsmithError
+from core.errors import FlawsmithError, InputError
 from flawsmith import paint_commands
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
 REFUSED = 3
+STORAGE = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ENAMETOOLONG,
+           errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS}  # fmt: skip
+"""What a file system says to someone who may not, or cannot, write there."""
 
 app = typer.Typer(
     help="Labelled defect images of industrial parts, from CAD.",
@@ -49,6 +53,15 @@ def guarded(command: F) -> F:
         except FlawsmithError as error:
             err.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if error.errno not in STORAGE:
+                raise
+            refused = InputError(
+                f"{error.filename or 'a file'} cannot be written ({error.strerror})",
+                "a writable place with free space", "make room or name another place",
+            )  # fmt: skip
+            err.print(f"[bold red]error:[/] {_plain(str(refused))}", soft_wrap=True)
+            raise typer.Exit(refused.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; the same command goes on from here", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None

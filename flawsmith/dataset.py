@@ -7,10 +7,11 @@ is rewritten in the order of the images and dataset.json is marked complete.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,15 @@ class DatasetWriter:
     """Opens an empty folder or a dataset of the same recipe, seed and software. DatasetError otherwise."""
 
     def __init__(self, out: Path, header: DatasetHeader) -> None:
-        self.out, self.header = out, header
+        self.out, self.header, self._opened = out, header, False
         with _disk(out):
             out.mkdir(parents=True, exist_ok=True)
+            if not os.access(out, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(out))
             _refuse_others(out, header)
             self._records = {r.index: r for r in _whole(out, repair_manifest(out))}
-            write_json(out / HEADER, header.model_copy(update={"complete": False}).model_dump(mode="json"))
+            if (out / HEADER).exists():
+                self._open()
         self.kept = len(self._records)
 
     @property
@@ -56,12 +60,38 @@ class DatasetWriter:
     def add(self, frame: Frame, facts: ImageFacts, defects: Sequence[Defect]) -> ImageRecord:
         """Write every file of one image, then its line. Nothing is left behind when it fails half way."""
         _refuse_wrong(frame, defects)
+        files: dict[str, FileEntry] = {}
         with _disk(self.out):
-            files = {role: _write(self.out, path, save) for role, path, save in self._outputs(frame, facts.index)}
-            record = self._record(frame, facts, defects, files)
-            _append(self.out / MANIFEST, canonical_json(record.model_dump(mode="json")) + "\n")
+            try:
+                self._open()
+                for role, path, save in self._outputs(frame, facts.index):
+                    files[role] = _write(self.out, path, save)
+                record = self._record(frame, facts, defects, files)
+                _append(self.out / MANIFEST, canonical_json(record.model_dump(mode="json")) + "\n")
+            except BaseException:
+                self._undo(files)
+                raise
         self._records[facts.index] = record
         return record
+
+    def _open(self) -> None:
+        """The header says that a dataset is being made here. It comes with the first image, not before."""
+        if not self._opened:
+            opened = self.header.model_copy(update={"complete": False})
+            write_json(self.out / HEADER, opened.model_dump(mode="json"))
+            self._opened = True
+
+    def _undo(self, files: Mapping[str, FileEntry]) -> None:
+        """Remove the files of an image that failed, and every trace of a dataset that has no image."""
+        for entry in files.values():
+            (self.out / entry.path).unlink(missing_ok=True)
+        for folder in self.out.iterdir():
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        if not self._records and {p.name for p in self.out.iterdir()} <= {MANIFEST, HEADER}:
+            (self.out / MANIFEST).unlink(missing_ok=True)
+            (self.out / HEADER).unlink(missing_ok=True)
+            self._opened = False
 
     def finish(self, seconds: float = 0.0) -> DatasetSummary:
         """Sort the manifest and mark the dataset complete."""
@@ -257,10 +287,16 @@ def _write(out: Path, relative: str, save: Callable[[Path], object]) -> FileEntr
 
 
 def _append(path: Path, line: str) -> None:
+    """The whole line or nothing of it."""
     with path.open("ab") as stream:
-        stream.write(line.encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+        before = stream.tell()
+        try:
+            stream.write(line.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        except BaseException:
+            os.truncate(path, before)
+            raise
 
 
 @contextmanager

@@ -14,5 +14,5 @@ def refuse_many_faces(count: int, name: str, max_faces: int) -> None:
         raise InputError(
             f"{name} has {count:,} triangles or more",
             f"at most {max_faces:,}",
-            "decimate it, or raise max_faces if the machine has the memory (about 500 bytes a triangle)",
+            "decimate it (from Python, parts.load(max_faces=...) takes more, at about 500 bytes a triangle)",
         )

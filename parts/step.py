@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import InputError, UnitError
 from parts import gltf, kernel
 from parts.raw import Raw
-from parts.units import METRES, Scale, Unit, metres_of
+from parts.units import GIVE_UNIT, METRES, Scale, Unit, metres_of
 
 _SI = re.compile(
     r"LENGTH_UNIT\s*\(\s*\)[^;]*?SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,\s*\.METRE\.\s*\)|SI_UNIT\s*\(\s*(\$|\.\w+\.)\s*,"
@@ -42,7 +42,7 @@ def read_step(
     _refuse_external(text, path.name)
     declared = declared_units(text)
     if not declared and unit is None:
-        raise UnitError(f"{path.name} names no length unit", "a STEP file with a LENGTH_UNIT", "give unit=")
+        raise UnitError(f"{path.name} names no length unit", "a STEP file with a LENGTH_UNIT", GIVE_UNIT)
     factor, notes = 1.0, []
     scale = Scale(1.0, " and ".join(declared), "file")
     if unit is not None:

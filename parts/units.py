@@ -29,6 +29,8 @@ _ALIASES = {
     "foot": "ft",
 }
 
+GIVE_UNIT = "give the unit (--unit mm; `unit: mm` under `part` in a recipe; unit='mm' in Python)"
+
 Unit = str | float
 """A name of METRES, or metres per unit of the file as a number."""
 
@@ -57,7 +59,7 @@ def metres_of(unit: Unit) -> tuple[float, str]:
 def asked(unit: Unit | None, vertices: np.ndarray, name: str, kind: str) -> Scale:
     """The scale of a format without units. UnitError with the size under each plausible unit when none is given."""
     if unit is None:
-        raise UnitError(f"{name} has no unit ({kind} stores bare numbers): {sizes(vertices)}", "a unit", "give unit=")
+        raise UnitError(f"{name} has no unit ({kind} stores bare numbers): {sizes(vertices)}", "a unit", GIVE_UNIT)
     metres, known = metres_of(unit)
     return Scale(metres, known, "given")
 

@@ -51,7 +51,9 @@ def test_canonical_json_is_one_text_per_value() -> None:
         canonical_json(float("nan"))
 
 
-@pytest.mark.parametrize("text", ["a: !!python/name:os.system", "a: [1", "- 1", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["a: !!python/name:os.system", "a: [1", "- 1", "\x00", "", "a: 1\na: 2", "a: {b: 1, b: 1}"]
+)
 def test_yaml_from_strangers_is_data_or_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InputError):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trimesh
 from typer.testing import CliRunner
 
 from core.record import DatasetSummary
@@ -60,6 +61,21 @@ def test_a_missing_file_is_one_sentence_and_exit_code_2(arguments: list[str]) ->
     assert result.exit_code == 2
     assert result.stderr.startswith("error: nowhere") and result.stderr.count("\n") == 1
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "stations", "--sheet"], ["import", "cube.stl", "--unit", "mm", "--out"]]
+)
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trimesh.creation.box((10, 10, 10)).export("cube.stl")
+    Path("file").write_text("in the way")
+    result = runner.invoke(cli.app, [*arguments, "file/under.png"])
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr and "Traceback" not in result.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"cube.stl", "file"}
 
 
 def test_a_wrong_recipe_key_reaches_the_user_with_its_brackets(tmp_path: Path) -> None:

@@ -108,8 +108,14 @@ def test_a_failure_half_way_leaves_no_line_and_no_part_file(tmp_path: Path, monk
     with pytest.raises(DatasetError, match="No space left"):
         writer.add(synthetic.frame(1, marks), synthetic.facts(1), marks)
     assert writer.finished == frozenset()
-    assert not (tmp_path / "d" / "manifest.jsonl").exists()
-    assert not [p for p in (tmp_path / "d").rglob("*") if ".part" in p.name]
+    assert not [*(tmp_path / "d").iterdir()], "neither files of the image nor an empty dataset"
+    monkeypatch.undo()
+    writer.add(synthetic.frame(0, ()), synthetic.facts(0), ())
+    before = tree(tmp_path / "d")
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(DatasetError, match="No space left"):
+        writer.add(synthetic.frame(1, marks), synthetic.facts(1), marks)
+    assert tree(tmp_path / "d") == before, "the second image is gone, its line included; the first stays"
     monkeypatch.undo()
     assert synthetic.write(tmp_path / "d").images == 6
 
@@ -146,6 +152,11 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatasetError, match="cannot be written"):
         DatasetWriter(tmp_path / "file" / "d", synthetic.header())
+
+
+def test_nothing_is_there_before_the_first_image(tmp_path: Path) -> None:
+    DatasetWriter(tmp_path / "d", synthetic.header())
+    assert not [*(tmp_path / "d").iterdir()]
 
 
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:

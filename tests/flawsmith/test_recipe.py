@@ -77,13 +77,20 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, change: dict
         ({"blueprints": [{"name": "dent_soft", "weight": 0}]}, "weight above 0"),
         ({"defects_per_image": {"uniform": [3, 1]}}, "low <= high"),
         ({"outputs": ["clean"], "twin": "none"}, "needs twin"),
-        ({"outputs": ["smell"]}, "Input should be"),
+        ({"outputs": ["smell"]}, "is 'smell': expected 'images16', 'clean'"),
         ({"samples": 0}, "greater than or equal to 1"),
     ],
 )
 def test_impossible_values_are_refused(tmp_path: Path, change: dict, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         Recipe.load(recipe_file(tmp_path, **change))
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+    path.write_text(path.read_text().replace("station:", "#station:"))
+    with pytest.raises(RecipeError, match="the key 'station' is missing: expected a value for it; add 'station'"):
+        Recipe.load(path)
 
 
 def test_unknown_library_names_are_refused_with_the_nearest(tmp_path: Path) -> None:
