@@ -1,0 +1,183 @@
+"""Where one seating of the part stands in the frame of another, or a sentence why that cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.errors import InputError
+from recon.merge.coherence import Pose, coherence, refined, residuals
+from recon.merge.looks import likeness, shared
+from recon.merge.seating import Seating
+from recon.merge.support import apart, search
+
+TRIED = 12
+WORTH = 1.5, 1.0
+"""Starts that miss by more than the best one's so many times, and so many pixels more, are not followed."""
+SAME_RAD, SAME_SHARE = np.deg2rad(2.0), 0.01
+FINAL = 4
+LIMIT_PX, LIMIT_SHARE = 1.0, 0.006
+"""Outlines of a right pose miss each other by less, in pixels of the masks or over the part's diagonal, if masks are
+good."""
+SURE = 3.0
+"""Standard errors by which one pose must fit better than another, view by view, to be told from it."""
+ALIKE_PX, ALIKE_RATIO = 0.02, 1.15
+CLEAR_PX, CLEAR_VIEWS = 0.5, 4
+"""A detail that few views show decides too: rays that miss by so much more, in so many more views than less."""
+ALIKE_SHAPE = 0.985
+LIKE, LIKELIER = 0.3, 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """A pose with its misses per ray, and their rms in pixels."""
+
+    pose: Pose
+    misses: np.ndarray
+    rms_px: float
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """pose: other seating from first. turns: poses that the outlines cannot tell apart, this one included."""
+
+    pose: Pose
+    rms_px: float
+    p95_px: float
+    next_px: float | None
+    turns: int
+    chosen_by: Literal["outlines", "colour", "nothing"]
+    likeness: float | None
+    turn_rad: tuple[float, ...]
+
+
+def register(first: Seating, other: Seating, name: str, *, scaled: bool = False) -> Registration:
+    """The pose under which the outlines of both hold together best; colour decides between those that do alike.
+
+    InputError where no pose does, or where several do, colour cannot decide, and they would give different shapes.
+    scaled: the two have units of their own.
+    """
+    found = standings(first, other, scaled)
+    _refuse_misfit(found[0], first, name)
+    alike = [s for s in found if not told_apart(found[0], s, first, other)]
+    hues = [_likeness(first, other, s.pose) for s in alike]
+    chosen, by = _choose(alike, hues)
+    if by == "nothing":
+        _refuse_ambiguous(alike, first, other, name)
+    best = alike[chosen]
+    rest = [s.rms_px for s in found if all(s is not a for a in alike)]
+    turns = tuple(apart(best.pose.rotation, s.pose.rotation) for s in alike if s is not best)
+    like = hues[chosen]
+    return Registration(
+        best.pose, best.rms_px, float(np.percentile(best.misses, 95)), min(rest, default=None), len(alike), by,
+        None if np.isnan(like) else like, turns,
+    )  # fmt: skip
+
+
+def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Standing]:
+    """Different poses, best first: of all that search finds the best refined on the grid, of those the best exactly."""
+    starts = search(first, other, scaled=scaled)
+    poses = [Pose(r, t, float(s)) for r, t, s in zip(starts.rotations, starts.shifts, starts.scales, strict=True)]
+    if not poses:
+        raise InputError(
+            "two sessions without a direction that both show", "cameras that see the part's sides", "add a ring"
+        )
+    soft = np.array([coherence(first, other, p).soft_px for p in poses])
+    order = [i for i in np.argsort(soft, kind="stable") if soft[i] <= WORTH[0] * soft.min() + WORTH[1]][:TRIED]
+    rough = _different([_standing(first, other, refined(first, other, poses[i], scaled=scaled)) for i in order], first)
+    kept = [s for s in rough if s.rms_px <= 2 * rough[0].rms_px + 0.25][:FINAL]
+    exact = [refined(first, other, s.pose, scaled=scaled, exact=True, rounds=6) for s in kept]
+    found = [_standing(first, other, p, exact=True) for p in exact]
+    rest = [_standing(first, other, s.pose, exact=True) for s in rough[len(kept) :]]
+    return _different(found + rest, first)
+
+
+def _standing(first: Seating, other: Seating, pose: Pose, exact: bool = False) -> Standing:
+    misses = residuals(first, other, pose, exact)
+    return Standing(pose, misses, float(np.sqrt(np.mean(misses**2))))
+
+
+def _different(found: list[Standing], first: Seating) -> list[Standing]:
+    """Ascending by rms, each pose once."""
+    kept: list[Standing] = []
+    for one in sorted(found, key=lambda s: s.rms_px):
+        if not any(_same(one.pose, k.pose, first) for k in kept):
+            kept.append(one)
+    return kept
+
+
+def _same(a: Pose, b: Pose, first: Seating) -> bool:
+    off = np.linalg.norm(a.onward(first.centre) - b.onward(first.centre)) / a.scale
+    return apart(a.rotation, b.rotation) < SAME_RAD and bool(off < 2 * SAME_SHARE * first.radius)
+
+
+def told_apart(best: Standing, one: Standing, first: Seating, other: Seating) -> bool:
+    """True where `one` fits worse than chance allows: paired over views, as neighbouring rays are not independent."""
+    if one is best:
+        return False
+    if one.rms_px <= ALIKE_RATIO * best.rms_px + ALIKE_PX:
+        return False
+    if one.rms_px > 3 * best.rms_px + 0.3:
+        return True
+    worse = np.minimum(one.misses, 3) ** 2 - np.minimum(best.misses, 3) ** 2
+    view = np.concatenate([first.rays.view, other.rays.view + len(first.views)])
+    count = np.bincount(view)
+    mean = np.bincount(view, worse)[count > 0] / count[count > 0]
+    error = mean.std(ddof=1) / np.sqrt(len(mean))
+    more = len(np.unique(view[one.misses > best.misses + CLEAR_PX]))
+    less = len(np.unique(view[best.misses > one.misses + CLEAR_PX]))
+    return bool(mean.mean() > SURE * error) or more >= CLEAR_VIEWS * max(less, 1)
+
+
+def _likeness(first: Seating, other: Seating, pose: Pose) -> float:
+    return likeness(*shared(first, other, pose))
+
+
+def _choose(alike: list[Standing], hues: list[float]) -> tuple[int, Literal["outlines", "colour", "nothing"]]:
+    if len(alike) == 1:
+        return 0, "outlines"
+    known = np.nan_to_num(np.array(hues), nan=-1.0)
+    order = np.argsort(-known, kind="stable")
+    if known[order[0]] >= LIKE and known[order[0]] >= known[order[1]] + LIKELIER:
+        return int(order[0]), "colour"
+    return 0, "nothing"
+
+
+def limit_px(first: Seating) -> float:
+    """What the outlines of a right pose miss each other by at most."""
+    return max(LIMIT_PX, LIMIT_SHARE * 2 * first.radius / first.pixel)
+
+
+def _refuse_misfit(best: Standing, first: Seating, name: str) -> None:
+    limit = limit_px(first)
+    if best.rms_px > limit:
+        raise InputError(
+            f"session {name} cannot be registered: in the best pose its outlines miss the other session's by "
+            f"{best.rms_px:.1f} px",
+            f"one rigid part, at most {limit:.1f} px",
+            "check that it is the same part and its masks, put markers beside it, or load one session alone",
+        )
+
+
+def _refuse_ambiguous(alike: list[Standing], first: Seating, other: Seating, name: str) -> None:
+    least = min(same_shape(first, other, alike[0].pose, s.pose) for s in alike[1:])
+    if least < ALIKE_SHAPE:
+        angle = max(apart(alike[0].pose.rotation, s.pose.rotation) for s in alike[1:])
+        raise InputError(
+            f"session {name} cannot be registered: its outlines fit in {len(alike)} ways, up to "
+            f"{np.degrees(angle):.0f} degrees apart, which give different shapes (they share {100 * least:.0f} %)",
+            "outlines or colours that fit in one way",
+            "photograph a third session with the part on its side, or put a coloured sticker on it",
+        )
+
+
+def same_shape(first: Seating, other: Seating, a: Pose, b: Pose) -> float:
+    """Intersection over union of what two poses leave of the first hull."""
+    shape = np.array(first.field.shape)
+    inside = np.argwhere(first.field > 0)
+    points = first.lower + first.spacing * inside
+    assert (inside < shape).all()
+    one, two = other.depth(a.onward(points)) > 0, other.depth(b.onward(points)) > 0
+    return float(np.count_nonzero(one & two)) / max(np.count_nonzero(one | two), 1)
