@@ -1,142 +1,298 @@
-"""Painters on real photographs with real masks: what they change, what shows, what it costs.
+"""Painters on real photographs and rendered crops: what they change, how real it looks, what it is good for, its cost.
 
-    python benchmarks/inpaint.py [--data FOLDER] [--count N] [--seed S] [--tiny] [--sheet FILE]
+    python benchmarks/inpaint.py [--data FOLDER] [--pairs FILES] [--count N] [--random N] [--seeds N] [--steps N]
+        [--tiny [WEIGHTS]] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
 
 FOLDER is a few-shot set as `flawsmith train-inpaint` takes it; the default is the magnetic tiles of the real input data
-(Huang et al. 2018). Each row paints the same N masks of real defects on the same N photographs without any. Rows whose
-weights are not here are left out and named.
+(Huang et al. 2018). FILES are shards of tools/make_pairs.py. Rows whose weights are not here are left out and named.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import os
 import platform
+import resource
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered  # noqa: E402
+from inpaint_realism import crop_about, realism  # noqa: E402
+from inpaint_stats import draws_of, interval  # noqa: E402
+from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
 from core.errors import FlawsmithError, RenderError  # noqa: E402
 from core.seeds import child, child_seed  # noqa: E402
-from defects.generative.augment import Example, Moves, augmented  # noqa: E402
+from defects.generative.augment import Example  # noqa: E402
 from defects.generative.examples import read_examples  # noqa: E402
 from defects.generative.paint import paint_photo  # noqa: E402
 from defects.generative.painter import GOOD, Painter  # noqa: E402
 from defects.generative.rules import CopyPaste, InpaintFloor, Overlay, PerlinBlend  # noqa: E402
 from defects.generative.seam import seam_visibility  # noqa: E402
+from defects.generative.tiny.pairs import HOLD_OUT  # noqa: E402
 from flawsmith.versions import commit  # noqa: E402
 
-WORDS = {"blowhole": "pit", "break": "chip", "crack": "crack", "fray": "scuff", "uneven": "stain"}
-"""The tiles' words in those of a painter that never saw them."""
+LEARNED = ("tiny", "sd15")
+DRAWS = 1000
+LEAST = 12
+"""Painted images that a row needs to be judged by a classifier or to teach with."""
 
 
-def tasks(examples: Sequence[Example], count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray, str]]:
-    """Photographs without damage, masks of real damage that fit into them, and its name."""
-    good, marked = [e for e in examples if e.damage == GOOD], [e for e in examples if e.damage != GOOD]
-    kinds = sorted({e.damage for e in marked})
-    made = []
-    for k in range(100 * count):
-        rng = child(seed, "task", k)
-        kind = kinds[len(made) % len(kinds)]
-        known = [e for e in marked if e.damage == kind]
-        mask = augmented(known[int(rng.integers(len(known)))], rng, Moves()).mask
-        image = good[int(rng.integers(len(good)))].image
-        h, w = min(mask.shape[0], image.shape[0]), min(mask.shape[1], image.shape[1])
-        whole = np.zeros(image.shape[:2], bool)
-        whole[:h, :w] = mask[:h, :w]
-        if whole.sum() >= 16 and whole.mean() < 0.4:
-            made.append((image, whole, kind))
-        if len(made) == count:
-            break
-    return made
+class Made(NamedTuple):
+    """What one painter painted on one ground: (task, image, label) each, and what was measured on the way."""
+
+    shown: list[tuple[Task, np.ndarray, np.ndarray]]
+    outside: int
+    overlaps: list[float]
+    seams: list[float]
+    seconds: list[float]
+    quiet: int
 
 
-def row(painter: Painter, todo: Sequence[tuple[np.ndarray, np.ndarray, str]], seed: int) -> tuple[list[str], list]:
-    """Cells of one row, and (before, mask, after) of what was painted."""
-    outside, overlaps, seams, shown, quiet, spent = 0, [], [], [], 0, []
-    for k, (image, mask, kind) in enumerate(todo):
-        damage = kind if kind in painter.types else WORDS.get(kind, kind)
+def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Callable[[], Painter]], list[str]]:
+    """How to load each row, and what is not here."""
+    every = (*Overlay().types, *WORDS, *{t.damage for t in ground.tasks})
+    rows: dict[str, Callable[[], Painter]] = {
+        "perlin": lambda: PerlinBlend(types=every), "copy-paste": lambda: CopyPaste(ground.given),
+        "overlay": Overlay, "opencv": lambda: InpaintFloor(types=every),
+    }  # fmt: skip
+    missing = []
+    if asked.tiny is None:
+        missing.append("tiny: not asked for (--tiny)")
+    else:
+        from defects.generative.tiny.backend import TinyPainter
+
+        try:
+            TinyPainter(asked.tiny or None)
+            rows["tiny"] = lambda: TinyPainter(asked.tiny or None)
+        except FlawsmithError as error:
+            missing.append(f"tiny: {error}")
+    if asked.sd15 is None:
+        missing.append("sd15: no weights given (--sd15 LEARNED BASE)")
+    else:
+        from defects.generative.sd15.backend import Sd15Painter
+
+        learned, base = asked.sd15
+        try:
+            Sd15Painter(Path(learned), base)
+            rows["sd15"] = lambda: Sd15Painter(Path(learned), base)
+        except FlawsmithError as error:
+            missing.append(f"sd15: {error}")
+    return rows, missing
+
+
+def damage_of(painter: Painter, task: Task) -> str:
+    return next(d for d in (task.damage, WORDS.get(task.damage, "")) if d in painter.types)
+
+
+def painted(painter: Painter, tasks: Sequence[Task], seed: int) -> Made:
+    """Every task once, one try each."""
+    made = Made([], 0, [], [], [], 0)
+    outside, quiet = 0, 0
+    for k, task in enumerate(tasks):
         started = time.process_time()
         try:
-            made = paint_photo(image, mask, damage, painter, child_seed(seed, k), tries=1)
+            done = paint_photo(
+                task.image, task.mask, damage_of(painter, task), painter, child_seed(seed, k), part=task.part,
+                mm_per_px=task.mm_per_px, tries=1,
+            )  # fmt: skip
         except RenderError:
             quiet += 1
             continue
         finally:
-            spent.append(time.process_time() - started)
-        outside += int((made.image != image).any(axis=2)[~mask].sum())
-        overlaps.append(made.facts["label_iou"])
-        seams.append(seam_visibility(made.image, mask, image))
-        shown.append((image, mask, made.image))
-    cells = [
-        str(outside), f"{np.mean(overlaps):.2f}" if overlaps else "-", f"{quiet / len(todo):.1%}",
-        f"{np.median(seams):.2f}" if seams else "-", f"{np.median(spent):.2f}",
+            made.seconds.append(time.process_time() - started)
+        outside += int((done.image != task.image).any(axis=2)[~task.mask].sum())
+        made.overlaps.append(float(done.facts["label_iou"]))
+        made.seams.append(seam_visibility(done.image, task.mask, task.image))
+        made.shown.append((task, done.image, done.label))
+    return made._replace(outside=outside, quiet=quiet)
+
+
+def changed_outside(painter: Painter, images: Sequence[np.ndarray], count: int, seed: int) -> tuple[int, int]:
+    """Pixels changed outside the mask over `count` random masks and images, and how many of them showed a change."""
+    outside = shown = 0
+    types = [t for t in painter.types if t != GOOD]
+    for k in range(count):
+        rng = child(seed, "random", k)
+        image, mask = random_case(images, rng)
+        before = image.copy()
+        try:
+            done = paint_photo(image, mask, types[int(rng.integers(len(types)))], painter, k, tries=1)
+        except RenderError:
+            done = None  # nothing visible: no image is given out, and the photograph must still be what it was
+        outside += int((image != before).sum())
+        if done is not None:
+            shown += 1
+            outside += int((done.image != before).any(axis=2)[~mask].sum())
+    return outside, shown
+
+
+def peak_mb(row: str) -> float:
+    """Greatest resident memory of a fresh process that loads the painter and paints one photograph."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--memory", row]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def memory(row: str, asked: argparse.Namespace) -> float:
+    """MB of this process after it has loaded `row` and painted a plain photograph of 512 pixels."""
+    rng = child(0, "plain")
+    image = np.clip(rng.normal(120, 5, (512, 512, 3)), 0, 255).astype(np.uint8)
+    mask = np.zeros((512, 512), bool)
+    mask[240:260, 200:300] = True
+    spot = Example(image, mask, np.ones_like(mask), "scratch")
+    ground = Ground("plain", (spot,), (Task(image, mask, "scratch", 0),), ())
+    painter = painters(ground, asked)[0][row]()
+    damage = next(t for t in ("scratch", "pit", *painter.types) if t in painter.types and t != GOOD)
+    with contextlib.suppress(RenderError):
+        paint_photo(image, mask, damage, painter, 0, tries=1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, tuple[float, float]]) -> str:
+    lines = [f"### {ground.name}: {len(ground.tasks)} masks", "",
+             "| painter | px outside | label IoU | no-op | seam | AUC | kernel distance | CPU s |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, m in made.items():
+        far = real.get(name)
+        cells = [
+            str(m.outside), f"{np.mean(m.overlaps):.2f}" if m.overlaps else "-", f"{m.quiet / len(ground.tasks):.0%}",
+            f"{np.median(m.seams):.2f}" if m.seams else "-", f"{far[0]:.2f}" if far else "-",
+            f"{far[1]:.2f}" if far else "-", f"{np.median(m.seconds):.2f}",
+        ]  # fmt: skip
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def judged(ground: Ground, made: Mapping[str, Made], steps: int, seed: int) -> dict[str, tuple[float, float]]:
+    """AUC and kernel distance of every row with enough images."""
+    rows = {n: m.shown for n, m in made.items() if len(m.shown) >= LEAST}
+    if not rows or len(ground.real) < LEAST:
+        return {}
+    real = np.stack([crop_about(image, mask) for image, mask, _ in ground.real])
+    crops = {n: np.stack([crop_about(image, task.mask) for task, image, _ in shown]) for n, shown in rows.items()}
+    groups = {n: np.array([task.group for task, _, _ in shown]) for n, shown in rows.items()}
+    return realism(real, crops, np.array([g for _, _, g in ground.real]), groups, steps, child_seed(seed, "realism"))
+
+
+def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed: int) -> str:
+    """The table of use: each row's figures with their interval, and its gain over the Perlin blend."""
+    sets: dict[str, list[Shot]] = {
+        n: [shot(image, label) for _, image, label in m.shown] for n, m in made.items() if len(m.shown) >= LEAST
+    }
+    for n in LEARNED:
+        if n in sets and "overlay" in sets:
+            sets[f"{n} + overlay"] = sets[n][::2] + sets["overlay"][1::2]
+    sets["given real defects"] = [shot(e.image, e.mask) for e in ground.given]
+    sets = {n: kept for n, s in sets.items() if (kept := [x for x in s if x.mask.any()])}
+    test = [shot(image, mask) for image, mask, _ in ground.real]
+    tiles = np.unique([g for _, _, g in ground.real], return_inverse=True)[1]
+    good, quiet = ([shot(i, np.zeros(i.shape[:2], bool)) for i in images] for images in (ground.good, ground.quiet))
+    trials: dict[str, list[Trial]] = {}
+    for name, shots in sets.items():
+        trials[name] = [trial(shots, good, test, tiles, quiet[::2], steps, child_seed(seed, s)) for s in range(seeds)]
+        print(f"taught {seeds} times on {name}", file=sys.stderr, flush=True)
+    small = int(sum(trials["given real defects"][0].small))
+    lines = [
+        f"### use: {len(test)} photographs of {tiles.max() + 1} tiles with real defects, {small} of them small; "
+        f"{seeds} seeds, {steps} steps each", "",
+        "| taught on | pixel AP | IoU | small found | AP gain over perlin | IoU gain | small gain |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    return cells, shown
+    draws = draws_of(int(tiles.max()) + 1, DRAWS, child(seed, "bootstrap"))
+    for name, mine in trials.items():
+        own = [f"{v[0]:.3f} ({interval(v[1:])[0]:.3f} to {interval(v[1:])[1]:.3f})" for v in figures(mine, draws)]
+        gain = ["", "", ""]
+        if name != "perlin" and "perlin" in trials:
+            found = compared(mine, trials["perlin"], DRAWS, child(seed, "paired"))
+            gain = [f"{d:+.3f} ({low:+.3f} to {high:+.3f})" for d, low, high in found]
+        lines.append(f"| {name} | {' | '.join([*own, *gain])} |")
+    return "\n".join(lines)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    data = Path(os.environ.get("FLAWSMITH_REAL_DATA") or ROOT.parent / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=data / "photos" / "magnetic_tile")
-    parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tiny", action="store_true", help="the embedded model too")
-    parser.add_argument("--sheet", type=Path, help="write before, mask and after of a few to this PNG")
-    asked = parser.parse_args()
+    asked = _asked()
+    if asked.memory:
+        print(memory(asked.memory, asked))
+        return 0
+    started = time.process_time()
     try:
-        examples = read_examples(asked.data)
+        grounds = [photographs(read_examples(asked.data), asked.count, asked.seed)]
+        if asked.pairs:
+            grounds.append(rendered(asked.pairs, asked.count))
+        loaded = [painters(g, asked) for g in grounds]
     except FlawsmithError as error:
         print(error, file=sys.stderr)
         return 2
-    todo = tasks(examples, asked.count, asked.seed)
-    painters: list[Painter] = [
-        PerlinBlend(types=(*Overlay().types, *WORDS)),
-        CopyPaste(examples),
-        Overlay(),
-        InpaintFloor(),
-    ]
-    missing = ["sd15: no weights here"]
-    if asked.tiny:
-        from defects.generative.tiny.backend import TinyPainter
-
-        try:
-            painters.append(TinyPainter())
-        except FlawsmithError as error:
-            missing.append(f"tiny: {error}")
     print(f"{datetime.date.today()}, {platform.processor() or platform.machine()}, commit {commit()[:10]}, "
-          f"{len(todo)} masks, seed {asked.seed}\n")  # fmt: skip
-    print("| painter | px changed outside | label IoU | no-op | seam (real 1.00 = unseen) | CPU s |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    sheets = []
-    for painter in painters:
-        cells, shown = row(painter, todo, asked.seed)
-        print(f"| {painter.name} | {' | '.join(cells)} |", flush=True)
-        sheets.append(shown[:6])
-    for line in missing:
+          f"seed {asked.seed}\n")  # fmt: skip
+    sheets, results = [], []
+    for ground, (rows, _) in zip(grounds, loaded, strict=True):
+        made = {name: painted(load(), ground.tasks, asked.seed) for name, load in rows.items()}
+        results.append(made)
+        print(table_of(ground, made, judged(ground, made, asked.judge_steps, asked.seed)), end="\n\n", flush=True)
+        sheets += [m.shown[:6] for m in made.values()]
+    print(used(grounds[0], results[0], asked.steps, asked.seeds, asked.seed), end="\n\n", flush=True)
+    print("### cost and exactness\n\n| painter | random masks | shown | px outside | peak MB |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, load in loaded[0][0].items():
+        count = max(1, asked.random // 10) if name in LEARNED else asked.random
+        outside, shown = changed_outside(load(), grounds[0].good, count, asked.seed)
+        print(f"| {name} | {count} | {shown} | {outside} | {peak_mb(name):.0f} |", flush=True)
+    for line in loaded[0][1]:
         print(f"\nleft out: {line}")
+    if "tiny" in loaded[0][0] and (seen := [p.name for p in asked.pairs if int(p.stem[-5:]) % HOLD_OUT]):
+        print(f"\nnot held out from tiny's training: {', '.join(seen)}")
+    print(f"\n{(time.process_time() - started) / 60:.1f} CPU minutes")
     if asked.sheet:
         cv2.imwrite(str(asked.sheet), sheet(sheets))
     return 0
 
 
-def sheet(rows: Sequence[Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]], side: int = 150) -> np.ndarray:
-    """One row a painter: before, mask, after."""
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    data = Path(os.environ.get("FLAWSMITH_REAL_DATA") or ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=data / "photos" / "magnetic_tile")
+    parser.add_argument("--pairs", type=Path, nargs="+", default=[], help="shards, held out from tiny's training")
+    parser.add_argument("--count", type=int, default=150, help="masks a ground")
+    parser.add_argument("--random", type=int, default=1000, help="random masks; a tenth for learned painters")
+    parser.add_argument("--seeds", type=int, default=5, help="of the segmenter")
+    parser.add_argument("--steps", type=int, default=300, help="of each segmenter")
+    parser.add_argument("--judge-steps", type=int, default=200, help="of each classifier")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tiny", type=Path, nargs="?", const=Path(), help="the embedded model too, or these weights")
+    parser.add_argument("--sd15", nargs=2, metavar=("LEARNED", "BASE"), help="Stable Diffusion 1.5 too")
+    parser.add_argument("--quick", action="store_true", help="a few of everything: the figures mean nothing")
+    parser.add_argument("--sheet", type=Path, help="write before, mask and after of a few to this PNG")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    asked.tiny = asked.tiny if asked.tiny is None or asked.tiny.name else ""
+    if asked.quick:
+        asked.count, asked.random, asked.seeds, asked.steps, asked.judge_steps = 16, 12, 2, 3, 3
+    return asked
+
+
+def sheet(rows: Sequence[Sequence[tuple[Task, np.ndarray, np.ndarray]]], side: int = 150) -> np.ndarray:
+    """One row a painter and ground: before, mask, after."""
     lines = []
     for shown in rows:
         cells = []
-        for before, mask, after in shown:
-            red = before.copy()
-            red[mask] = (230, 40, 40)
-            cells += [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in (before, red, after)]
+        for task, after, _ in shown:
+            red = task.image.copy()
+            red[task.mask] = (230, 40, 40)
+            cells += [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in (task.image, red, after)]
         cells += [np.full((side, side, 3), 255, np.uint8)] * (18 - len(cells))
         lines.append(np.concatenate(cells, axis=1))
     return np.concatenate(lines)[..., ::-1]

@@ -16,17 +16,24 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "inpaint.py"
 
 
 @pytest.mark.slow
-def test_the_table_is_whole(tmp_path: Path) -> None:
-    for e in examples():
+def test_the_tables_are_whole(tmp_path: Path) -> None:
+    for e in examples(6):
         folder = tmp_path / e.damage
         folder.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"{e.name}.jpg"), e.image)
         if e.mask.any():
             cv2.imwrite(str(folder / f"{e.name}.png"), e.mask.astype(np.uint8) * 255)
-    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--count", "4"]
+    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--quick", "--tiny", str(tmp_path / "none")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    lines = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")][2:]
-    rows = {cells[0].strip(): [c.strip() for c in cells[1:]] for cells in lines}
-    assert set(rows) == {"perlin", "copy-paste", "overlay", "opencv"}
-    assert all(cells[0] == "0" for cells in rows.values())
+    painted, taught, cost = (rows(part) for part in done.stdout.split("###")[1:])
+    assert set(painted) == set(cost) == {"perlin", "copy-paste", "overlay", "opencv"}
+    assert all(cells[0] == "0" for cells in painted.values()) and all(cells[2] == "0" for cells in cost.values())
+    assert 50 < float(cost["overlay"][3]) < 2000
+    assert {"perlin", "overlay", "given real defects"} <= set(taught)
+    assert "left out: tiny" in done.stdout and "left out: sd15" in done.stdout
+
+
+def rows(printed: str) -> dict[str, list[str]]:
+    lines = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("|")][2:]
+    return {cells[0].strip(): [c.strip() for c in cells[1:]] for cells in lines}
