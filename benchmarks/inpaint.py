@@ -1,7 +1,7 @@
 """Painters on real photographs and rendered crops: what they change, how real it looks, what it is good for, its cost.
 
     python benchmarks/inpaint.py [--data FOLDER] [--pairs FILES] [--count N] [--random N] [--seeds N] [--steps N]
-        [--tiny [WEIGHTS]] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
+        [--parts paint,use,cost] [--tiny [WEIGHTS]] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
 
 FOLDER is a few-shot set as `flawsmith train-inpaint` takes it; the default is the magnetic tiles of the real input data
 (Huang et al. 2018). FILES are shards of tools/make_pairs.py. Rows whose weights are not here are left out and named.
@@ -238,27 +238,37 @@ def main() -> int:
         return 2
     print(f"{datetime.date.today()}, {platform.processor() or platform.machine()}, commit {commit()[:10]}, "
           f"seed {asked.seed}\n")  # fmt: skip
-    sheets, results = [], []
-    for ground, (rows, _) in zip(grounds, loaded, strict=True):
-        made = {name: painted(load(), ground.tasks, asked.seed) for name, load in rows.items()}
-        results.append(made)
-        print(table_of(ground, made, judged(ground, made, asked.judge_steps, asked.seed)), end="\n\n", flush=True)
-        sheets += [m.shown[:6] for m in made.values()]
-    print(used(grounds[0], results[0], asked.steps, asked.seeds, asked.seed), end="\n\n", flush=True)
-    print("### cost and exactness\n\n| painter | random masks | shown | px outside | peak MB |")
-    print("| --- | --- | --- | --- | --- |")
-    for name, load in loaded[0][0].items():
-        count = max(1, asked.random // 10) if name in LEARNED else asked.random
-        outside, shown = changed_outside(load(), grounds[0].good, count, asked.seed)
-        print(f"| {name} | {count} | {shown} | {outside} | {peak_mb(name):.0f} |", flush=True)
+    sheets, made = [], {}
+    for number, (ground, (rows, _)) in enumerate(zip(grounds, loaded, strict=True)):
+        if "paint" not in asked.parts and (number or "use" not in asked.parts):
+            continue
+        done = {name: painted(load(), ground.tasks, asked.seed) for name, load in rows.items()}
+        made = made or done
+        sheets += [m.shown[:6] for m in done.values()]
+        if "paint" in asked.parts:
+            print(table_of(ground, done, judged(ground, done, asked.judge_steps, asked.seed)), end="\n\n", flush=True)
+    if "use" in asked.parts:
+        print(used(grounds[0], made, asked.steps, asked.seeds, asked.seed), end="\n\n", flush=True)
+    if "cost" in asked.parts:
+        print_cost(loaded[0][0], grounds[0], asked)
     for line in loaded[0][1]:
         print(f"\nleft out: {line}")
     if "tiny" in loaded[0][0] and (seen := [p.name for p in asked.pairs if int(p.stem[-5:]) % HOLD_OUT]):
         print(f"\nnot held out from tiny's training: {', '.join(seen)}")
     print(f"\n{(time.process_time() - started) / 60:.1f} CPU minutes")
-    if asked.sheet:
+    if asked.sheet and sheets:
         cv2.imwrite(str(asked.sheet), sheet(sheets))
     return 0
+
+
+def print_cost(rows: Mapping[str, Callable[[], Painter]], ground: Ground, asked: argparse.Namespace) -> None:
+    """Pixels changed outside random masks, and memory."""
+    print("### cost and exactness\n\n| painter | random masks | shown | px outside | peak MB |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, load in rows.items():
+        count = max(1, asked.random // 10) if name in LEARNED else asked.random
+        outside, shown = changed_outside(load(), ground.good, count, asked.seed)
+        print(f"| {name} | {count} | {shown} | {outside} | {peak_mb(name):.0f} |", flush=True)
 
 
 def _asked() -> argparse.Namespace:
@@ -269,11 +279,12 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=150, help="masks a ground")
     parser.add_argument("--random", type=int, default=1000, help="random masks; a tenth for learned painters")
     parser.add_argument("--seeds", type=int, default=5, help="of the segmenter")
-    parser.add_argument("--steps", type=int, default=300, help="of each segmenter")
-    parser.add_argument("--judge-steps", type=int, default=200, help="of each classifier")
+    parser.add_argument("--steps", type=int, default=200, help="of each segmenter")
+    parser.add_argument("--judge-steps", type=int, default=150, help="of each classifier")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", type=Path, nargs="?", const=Path(), help="the embedded model too, or these weights")
     parser.add_argument("--sd15", nargs=2, metavar=("LEARNED", "BASE"), help="Stable Diffusion 1.5 too")
+    parser.add_argument("--parts", default="paint,use,cost", help="which tables")
     parser.add_argument("--quick", action="store_true", help="a few of everything: the figures mean nothing")
     parser.add_argument("--sheet", type=Path, help="write before, mask and after of a few to this PNG")
     parser.add_argument("--memory", help=argparse.SUPPRESS)

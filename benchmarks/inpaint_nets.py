@@ -33,7 +33,7 @@ class Judge(nn.Module):
 class Segmenter(nn.Module):
     """A U-Net of three levels. (n, 1, h, w) with sides of multiples of 4 -> logits of the same shape."""
 
-    def __init__(self, widths: tuple[int, int, int] = (12, 24, 48)) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (8, 16, 32)) -> None:
         super().__init__()
         a, b, c = widths
         self.one, self.two, self.three = _pair(1, a), _pair(a, b), _pair(b, c)
@@ -70,12 +70,12 @@ def taught(
     torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        net = make()
+        net = make().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2), pct_start=0.2)
     for step in range(steps):
         given, wanted = (torch.from_numpy(a) for a in batch(step))
-        error = loss(net(given), wanted)
+        error = loss(net(given.contiguous(memory_format=torch.channels_last)), wanted)
         optimizer.zero_grad(set_to_none=True)
         error.backward()
         optimizer.step()

@@ -141,8 +141,8 @@ def test_a_segmenter_learns_what_it_is_shown() -> None:
 
     plain = [Shot(s.pixels, np.zeros_like(s.mask)) for s in shots(8, "good", 0)]
     test = shots(6, "test", 2)
-    one = trial(shots(8, "made", 2), plain, test, np.arange(6), plain, 40, 1)
-    none = trial(shots(8, "made", 0), plain, test, np.arange(6), plain, 40, 1)
+    one = trial(shots(8, "made", 2), plain, test, np.arange(6), plain, 30, 1)
+    none = trial(shots(8, "made", 0), plain, test, np.arange(6), plain, 30, 1)
     every = draws_of(6, 2, child(0, "x"))
     assert figures([one], every)[0, 0] > 0.6 > figures([none], every)[0, 0]
     assert one.counts[:, 1].sum() == 6 * 36

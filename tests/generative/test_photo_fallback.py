@@ -1,0 +1,71 @@
+"""`route: auto`: a capture whose reconstruction is refused goes to the recipe's CAD part, or into the photographs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import parts
+from core.errors import RecipeError
+from flawsmith.check import check
+from flawsmith.dataset import read_header, read_manifest
+from flawsmith.pipeline import run
+from flawsmith.recipe import Recipe
+from recon.save import REPORT
+
+ROOT = Path(__file__).resolve().parents[2]
+HOUSING = ROOT / "examples" / "captures" / "bearing_housing"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example capture spoiled: every other photograph, too few to be believed. And a CAD file beside it."""
+    place = tmp_path_factory.mktemp("auto")
+    shutil.copytree(HOUSING, place / "spoiled")
+    poses = json.loads((place / "spoiled" / "transforms.json").read_text())
+    poses["frames"] = poses["frames"][::2]
+    (place / "spoiled" / "transforms.json").write_text(json.dumps(poses))
+    shutil.copy(ROOT / "examples" / "parts" / "stepped_shaft.step", place / "shaft.step")
+    return place
+
+
+def recipe(folder: Path, fallback: str | None = None, **changed) -> Recipe:
+    values = {
+        "part": {"path": "spoiled", "preset": "draft", "minutes": 0.02, "fallback": fallback},
+        "material": "milled_steel", "blueprints": ["rust_patch"], "station": "dome", "camera": "area_5mp_25mm",
+        "viewpoint": "look_at_defect", "images": 1, "size_px": 64, "samples": 2, "min_label_px": 8, "seed": 2,
+        "paint": {"backend": "overlay"}, "exports": ["mvtec"],
+    }  # fmt: skip
+    return Recipe.model_validate(values | changed).within(folder)
+
+
+@pytest.mark.slow
+def test_a_refused_capture_is_painted_in_its_photographs(folder: Path) -> None:
+    out = folder / "painted"
+    run(recipe(folder), out)
+    (record,) = read_manifest(out)
+    told = json.loads((folder / "painted-reconstruction" / REPORT).read_text())["verdict"]
+    assert told["outcome"] == "refused" and "views" in {r["subject"] for r in told["reasons"]}
+    assert check(out) == [] and record.source == "photo" and record.paint["1"]["backend"] == "overlay"
+    assert read_header(out).recipe["route"] == "photo"
+    assert (folder / "spoiled" / f"{record.sampled['photograph']}.png").is_file()
+    assert run(recipe(folder), out).kept == 1, "the same call finds the same verdict and goes on"
+    with pytest.raises(RecipeError, match=r"refused: .*route: photo"):
+        run(recipe(folder, route="render"), out)
+
+
+@pytest.mark.slow
+@pytest.mark.render
+def test_a_refused_capture_gives_way_to_cad_where_the_recipe_has_it(folder: Path) -> None:
+    out = folder / "painted"
+    if not (folder / "painted-reconstruction").exists():
+        run(recipe(folder), out)
+    shutil.copytree(folder / "painted-reconstruction", folder / "cad-reconstruction")
+    run(recipe(folder, fallback="shaft.step"), folder / "cad")
+    (record,) = read_manifest(folder / "cad")
+    assert check(folder / "cad") == [] and record.source == "render" and record.paint == {}
+    size = parts.load(folder / "shaft.step").size_m * 1e3
+    assert record.part.size_mm == pytest.approx(tuple(size), rel=1e-6)
