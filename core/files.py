@@ -93,7 +93,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} is not YAML ({reason})", "plain YAML without tags", "fix that line") from error
+        raise InputError(
+            f"{path} is not YAML ({reason})", "plain YAML without tags and doubled keys", "fix that line"
+        ) from error
     if value is None:
         raise InputError(f"{path} is empty", "a YAML mapping (key: value)", "see docs/")
     if not isinstance(value, dict):

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 
 from core.arrays import frozen
-from core.colour import linear_from_srgb
 
 UV, TEXTURE = "uv", "texture"
 """Of a mesh: the corner attribute (m, 3, 2), and the face attribute (m,) with the number of the maps (-1: none)."""
@@ -57,11 +56,6 @@ class PbrMaps:
     def sha256(self) -> dict[str, str]:
         """Of each image's shape and texels, by name."""
         return {n: hashlib.sha256(repr(i.shape).encode() + i.tobytes()).hexdigest() for n, i in self.images()}
-
-
-def linear_albedo(maps: PbrMaps) -> np.ndarray | None:
-    """(h, w, 3) float32 linear Rec.709, or None."""
-    return None if maps.albedo is None else linear_from_srgb(maps.albedo.astype(np.float32) / 255)
 
 
 def look_up(image: np.ndarray, uv: np.ndarray, wrap: Wrap = "repeat") -> np.ndarray:

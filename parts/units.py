@@ -72,4 +72,4 @@ def sizes(vertices: np.ndarray) -> str:
 
 def box_mm(extent_m: np.ndarray) -> str:
     """'127 x 63.5 x 34.9 mm' of an extent in metres."""
-    return " x ".join(f"{v * 1e3:.4g}" if v < 1e3 else f"{v * 1e3:.0f}" for v in extent_m) + " mm"
+    return " x ".join(f"{v * 1e3:.4g}" if v < 9.9995 else f"{v * 1e3:.0f}" for v in extent_m) + " mm"

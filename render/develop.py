@@ -11,10 +11,13 @@ METER_PERCENTILE = {"part": 99.0, "frame": 99.0, "highlights": 99.9}
 
 
 def exposure(sensor: Sensor, radiance: np.ndarray, part: np.ndarray) -> float:
-    """Factor from radiance (h, w, 3) to full scale, metered as `Sensor.meter` says. A part out of sight: the frame."""
+    """Factor from radiance (h, w, 3) to full scale, metered as `Sensor.meter` says. A part out of sight: the frame.
+
+    A colour sensor is metered by the fullest of its three channels, so that a red or a blue is not washed out.
+    """
     if sensor.exposure == "fixed":
         return sensor.gain_per_radiance
-    light = luminance(radiance)
+    light = luminance(radiance) if sensor.monochrome else radiance.max(axis=-1)
     metered = light[part] if sensor.meter != "frame" and part.any() else light.ravel()
     level = float(np.percentile(metered, METER_PERCENTILE[sensor.meter]))
     return sensor.metered_level / level if level > 1e-9 else 1.0

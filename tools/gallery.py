@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from core.colour import srgb_from_linear
+from core.distributions import constant
 from core.errors import FlawsmithError, RenderError
 from flawsmith.contact_sheet import tile_sheet
 from flawsmith.pipeline import make_image
@@ -28,6 +29,7 @@ from scenes.materials import load_materials
 from scenes.viewpoints import Fixed, LookAtDefect
 
 ROOT = Path(__file__).resolve().parent.parent
+PART = "examples/parts/bearing_housing.step"
 FINISHES = ("milled_steel", "sand_cast_iron", "powder_coat_grey")
 STATIONS = ("soft_box", "low_angle_dark_field", "bright_field_ring")
 OTHERS = {
@@ -38,12 +40,16 @@ OTHERS = {
     "porosity": ("milled_aluminium", "die_cast", "sand_cast_iron"),
     "print_fault": ("powder_coat_grey", "gloss_paint_green", "milled_aluminium"),
     "rust": ("milled_steel", "sand_cast_iron", "ground_steel"),
-    "scuff": ("milled_steel", "gloss_paint_blue", "anodised_black"),
     "heat_tint": ("ground_steel", "turned_steel", "polished_steel"),
     "peel": ("powder_coat_grey", "gloss_paint_blue", "anodised_black"),
     "paint_run": ("powder_coat_grey", "gloss_paint_blue", "gloss_paint_green"),
 }
 """Kinds that belong to some finishes only: cut metal, castings, a bare metal, or a coat."""
+LIGHTS = {"heat_tint": ("dome", "coaxial", "bright_field_ring")}
+"""Kinds that are colour in a mirror: nothing but light from where the mirror looks shows them."""
+ON_PLANES = ("heat_tint",)
+GREY_CARD = 0.13
+"""Exposure by radiance of the sheet of materials: white paper under the soft box at about three quarters."""
 
 
 def main() -> None:
@@ -59,9 +65,8 @@ def main() -> None:
     with Renderer() as renderer:
         if chosen.what == "kinds":
             for name, pictures in kinds(renderer, only, chosen.size, chosen.samples):
-                tile_sheet(pictures, tile=chosen.size, columns=len(STATIONS)).save(
-                    chosen.out / f"kind_{name}.jpg", quality=88
-                )
+                sheet = tile_sheet(pictures, tile=chosen.size, columns=len(STATIONS))
+                sheet.save(chosen.out / f"kind_{name}.jpg", quality=88)
                 print(name, flush=True)
         else:
             pictures = list(materials(renderer, only, chosen.size, chosen.samples))
@@ -71,7 +76,7 @@ def main() -> None:
 def recipe(finishes: tuple[str, ...], blueprints: tuple[str, ...], size: int, samples: int, **more) -> Recipe:
     made = Recipe.model_validate(
         {
-            "part": {"path": "examples/parts/bearing_housing.step"}, "material": finishes, "blueprints": blueprints,
+            "part": {"path": PART}, "material": finishes, "blueprints": blueprints,
             "station": STATIONS, "camera": "macro_5mp_50mm", "viewpoint": "look_at_defect", "images": 1,
             "size_px": size, "samples": samples, "backdrop": "paper", "tries": 8, "min_visibility": 3, **more,
         }
@@ -85,7 +90,10 @@ def kinds(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterat
     for name in names:
         written = yaml.safe_load((ROOT / "scenes" / "library" / "blueprints" / f"{name}.yaml").read_text())
         finishes = OTHERS.get(written["kind"], FINISHES)
-        stock = load_stock(recipe(finishes, (name,), size, samples))
+        changes = {"station": LIGHTS.get(written["kind"], STATIONS)}
+        if written["kind"] in ON_PLANES:
+            changes["part"] = {"path": PART, "regions": ["planar"]}
+        stock = load_stock(recipe(finishes, (name,), size, samples, **changes))
         pictures = []
         for row, material in enumerate(stock.resolved.materials):
             for column, station in enumerate(stock.resolved.stations):
@@ -97,7 +105,7 @@ def kinds(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterat
 
 
 def materials(renderer: Renderer, only: set[str], size: int, samples: int) -> Iterator[tuple[str, np.ndarray]]:
-    """One oblique picture of every finish under the soft box, without defects."""
+    """One oblique picture of every finish under the soft box, without defects, all at one exposure."""
     for name in library_names("materials"):
         if load_materials()[name].captured or (only and name not in only):
             continue
@@ -105,7 +113,14 @@ def materials(renderer: Renderer, only: set[str], size: int, samples: int) -> It
         stock = load_stock(recipe((name,), ("scratch_deep",), size, samples, good_fraction=1.0, backdrop="paper"))
         changes = {"stations": (load_stations()["soft_box"],), "backdrops": (load_backdrops()["paper"],)}
         stock = replace(stock, resolved=replace(stock.resolved, viewpoints=(view,), **changes))
-        yield name, shown(stock, 3, renderer, size)
+        yield name, shown(at_one_exposure(stock), 3, renderer, size)
+
+
+def at_one_exposure(stock: Stock) -> Stock:
+    """The same camera with a fixed exposure: a meter would make black parts grey."""
+    fixed = {"exposure": "fixed", "gain_per_radiance": GREY_CARD, "gain_db": constant(0.0)}
+    cameras = tuple(c.model_copy(update=fixed) for c in stock.resolved.cameras)
+    return replace(stock, resolved=replace(stock.resolved, cameras=cameras))
 
 
 def narrow(stock: Stock, *, material, station) -> Stock:

@@ -73,11 +73,6 @@ def least_rectangle(points: np.ndarray) -> tuple[float, float]:
     return float(max(a[k], b[k])), float(min(a[k], b[k]))
 
 
-def extent_along(points: np.ndarray, direction: np.ndarray) -> float:
-    """Length of points (n, 3) along a unit direction, metres."""
-    return float(np.ptp(points @ direction)) if len(points) else 0.0
-
-
 def bounding_zone(points: np.ndarray) -> tuple[float, float, float, float]:
     """Centre and radius of a sphere that holds points (n, 3): about the middle of their box."""
     centre = (points.min(axis=0) + points.max(axis=0)) / 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -115,29 +114,6 @@ def fractal_noise(
 def line_noise(t: np.ndarray, wavelength: float, rng: np.random.Generator, octaves: int = 1) -> np.ndarray:
     """Fractal noise along one coordinate; about -1..1."""
     return fractal_noise(np.asarray(t, float), np.zeros(np.shape(t)), wavelength, rng, octaves)
-
-
-def polyline_distance(u: np.ndarray, v: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance to a polyline (n, 2), signed offset to its left, and arc length of the foot point; each like `u`."""
-    best = np.full(np.shape(u), np.inf)
-    side, along = np.zeros_like(best), np.zeros_like(best)
-    start = 0.0
-    for a, b in itertools.pairwise(points):
-        d = b - a
-        length = float(np.hypot(*d))
-        if length == 0:
-            continue
-        d = d / length
-        pu, pv = u - a[0], v - a[1]
-        raw = pu * d[0] + pv * d[1]
-        t = np.clip(raw, 0, length)
-        off = d[0] * pv - d[1] * pu
-        gap = np.hypot(raw - t, off)
-        closer = gap < best
-        best[closer], along[closer] = gap[closer], (start + t)[closer]
-        side[closer] = np.copysign(gap, off)[closer]
-        start += length
-    return best, side, along
 
 
 def signed_distance(inside: np.ndarray, pitch: float) -> np.ndarray:

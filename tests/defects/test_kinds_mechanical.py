@@ -1,94 +1,27 @@
-"""Mechanical kinds: true sizes, physical relief, zones that hold what changes, determinism, every blueprint."""
+"""Mechanical kinds: true sizes, physical relief, zones that hold what changes."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from mechanical_cases import (
+    BARE,
+    STEEL,
+    STILL,
+    area,
+    crossings,
+    painted,
+    rng,
+)
 
-from core import models
-from core.blueprint import Blueprint
-from core.distributions import Distribution
 from core.errors import RecipeError
-from core.layers import FIELDS, Layers
-from core.material import Material, Surface
-from core.seeds import child
+from core.material import Surface
 from defects.procedural.kind import MM, Ground
-from defects.procedural.kinds import KINDS, chatter, crack, dent, gouge, pit, porosity, scratch, scuff
-
-NAMES = ("chatter", "crack", "dent", "gouge", "pit", "porosity", "scratch", "scuff")
-STEEL = Surface(albedo=(0.56, 0.55, 0.53), metallic=1.0, roughness=0.27)
-BLUE = Surface(albedo=(0.03, 0.09, 0.25), metallic=0.0, roughness=0.12)
-BARE = Ground(Material(name="steel", version=1, text="", process="", surface=STEEL))
-LIBRARY = Path(__file__).parents[2] / "scenes" / "library" / "blueprints"
-STILL = {"width_noise": 0.0, "depth_noise": 0.0, "chatter": 0.0, "satellites": 0, "bow": 0.0}
-
-
-def painted(coat_um: float) -> Ground:
-    return Ground(
-        Material(name="paint", version=1, text="", process="", surface=BLUE, substrate=STEEL, coat_um=coat_um)
-    )
-
-
-def rng(*names: str | int) -> np.random.Generator:
-    return child(11, *names)
-
-
-@cache
-def blueprints() -> tuple[Blueprint, ...]:
-    found = (models.load(Blueprint, path) for path in sorted(LIBRARY.glob("*.yaml")))
-    return tuple(b for b in found if b.kind in NAMES)
-
-
-def crossings(layers: Layers, start: tuple[float, float], end: tuple[float, float], n: int = 200_001) -> np.ndarray:
-    """Distances from `start` (metres) at which the bilinear sdf changes sign on a straight line."""
-    t = np.linspace(0, 1, n)[:, None]
-    value = layers.sample("sdf_m", np.asarray(start) * (1 - t) + np.asarray(end) * t)
-    at = np.flatnonzero((value[1:] < 0) != (value[:-1] < 0))
-    span = np.hypot(*np.subtract(end, start))
-    return (at + value[at] / (value[at] - value[at + 1])) * span / (n - 1)
-
-
-def area(layers: Layers, fold: int = 6) -> float:
-    """Area (m2) where the bilinear sdf is negative, by fold x fold samples a texel."""
-    h, w = layers.shape
-    u = layers.origin_m[0] + (np.arange(w * fold) + 0.5) / fold * layers.pitch_m
-    v = layers.origin_m[1] + (np.arange(h * fold) + 0.5) / fold * layers.pitch_m
-    inside = sum(int((layers.sample("sdf_m", np.stack([u, np.full_like(u, y)], axis=1)) < 0).sum()) for y in v)
-    return inside * (layers.pitch_m / fold) ** 2
-
-
-def radius(layers: Layers) -> np.ndarray:
-    h, w = layers.shape
-    u = layers.origin_m[0] + (np.arange(w) + 0.5) * layers.pitch_m
-    v = layers.origin_m[1] + (np.arange(h) + 0.5) * layers.pitch_m
-    return np.hypot(u[None], v[:, None])
-
-
-def check(layers: Layers, reach_m: float) -> None:
-    """What every set of layers must satisfy."""
-    label, changed = layers.sdf_m < 0, layers.affected_m <= 0
-    assert label.any()
-    assert (layers.affected_m <= layers.sdf_m).all()
-    assert radius(layers)[changed].max() <= reach_m
-    out = ~changed
-    assert np.abs(layers.height_m[out]).max() < 0.2e-6
-    for name in ("albedo_weight", "surface_weight", "film"):
-        assert getattr(layers, name)[out].max() < 0.02, name
-    assert layers.lay_keep[out].min() > 0.98
-    if layers.displacement_m is not None:
-        assert np.abs(layers.displacement_m[out]).max() < 0.01 * np.abs(layers.displacement_m).max()
-    for name in FIELDS:
-        assert np.isfinite(getattr(layers, name)).all(), name
-    for name in ("albedo", "albedo_weight", "roughness", "metallic", "surface_weight", "lay_keep", "film"):
-        value = getattr(layers, name)
-        assert value.min() >= 0, name
-        assert value.max() <= 1, name
+from defects.procedural.kinds import chatter, crack, dent, gouge, pit, porosity, scratch, scuff
 
 
 @pytest.mark.parametrize(("length", "width"), [(5.0, 0.2), (12.0, 0.06), (1.0, 0.1)])
@@ -307,6 +240,20 @@ def test_scuff_patch_and_directions() -> None:
     assert layers.height_m.min() < -0.5e-6
 
 
+def test_a_scuff_brightens_dull_metal_and_smears_dark_metal_on_paint() -> None:
+    dull = Surface(albedo=(0.2, 0.19, 0.18), metallic=0.75, roughness=0.6)
+    pale = Surface(albedo=(0.6, 0.63, 0.6), metallic=0.0, roughness=0.34)
+    for surface, brighter in ((dull, True), (pale, False)):
+        ground = Ground(BARE.material.model_copy(update={"surface": surface}))
+        layers = scuff.paint(scuff.Params(coverage=0.6), ground, rng())
+        was = np.asarray(ground.material.surface.albedo)
+        shown = was + (layers.albedo - was) * layers.albedo_weight[..., None]
+        inside, marked = layers.sdf_m < 0, layers.surface_weight > 0.7
+        assert (np.mean(shown[marked]) > 1.3 * was.mean()) == brighter
+        assert np.allclose(shown[layers.sdf_m > 0], was, atol=1e-3), "nothing leaves the patch"
+        assert brighter or (shown[inside].min() < 0.6 * was.mean() and layers.metallic[marked].max() <= 0.01)
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.floats(0.5, 2.0), st.floats(-np.pi, np.pi))
 def test_chatter_has_its_wavelength_along_the_lay(wavelength: float, lay: float) -> None:
@@ -320,102 +267,3 @@ def test_chatter_has_its_wavelength_along_the_lay(wavelength: float, lay: float)
     assert 1 / np.hypot(fu, fv) == pytest.approx(wavelength * MM, rel=0.1)
     assert abs(np.cos(np.arctan2(fv, fu) - lay)) > 0.98
     assert layers.height_m.max() == pytest.approx(params.amplitude_um * 1e-6, rel=0.02)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_same_seed_same_arrays_and_another_seed_others(name: str) -> None:
-    kind = KINDS[name]
-    assert kind.paint is not None
-    one, two, other = (kind.paint(kind.params(), BARE, rng(name, s)) for s in (1, 1, 2))
-    assert np.array_equal(one.textures(), two.textures())
-    assert one.origin_m == two.origin_m
-    assert one.shape != other.shape or not np.array_equal(one.textures(), other.textures())
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_defaults_hold_together_on_bare_and_coated_ground(name: str) -> None:
-    kind = KINDS[name]
-    assert kind.paint is not None
-    for ground in (BARE, painted(12)):
-        check(kind.paint(kind.params(), ground, rng(name)), kind.reach_mm(kind.params()) * MM)
-
-
-def test_every_kind_has_a_blueprint() -> None:
-    assert {b.kind for b in blueprints()} == set(NAMES)
-    assert all(b.name == path.stem for b, path in zip(blueprints(), _own_paths(), strict=True))
-
-
-def _own_paths() -> list[Path]:
-    return [p for p in sorted(LIBRARY.glob("*.yaml")) if models.load(Blueprint, p).kind in NAMES]
-
-
-@pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.name)
-def test_every_sample_of_every_blueprint_is_whole(blueprint: Blueprint) -> None:
-    kind = KINDS[blueprint.kind]
-    assert kind.paint is not None
-    for seed in range(30):
-        params = kind.parameters(blueprint.sample(child(seed, "values")), blueprint.name)
-        ground = painted(25) if seed % 2 else BARE
-        check(kind.paint(params, ground, child(seed, "paint")), kind.reach_mm(params) * MM)
-
-
-def numbers(kind: str) -> st.SearchStrategy[dict[str, float]]:
-    """Parameters anywhere within the bounds that the blueprints of a kind use, independently of each other."""
-    bounds: dict[str, list[float]] = {}
-    for blueprint in blueprints():
-        for name, value in blueprint.parameters.items() if blueprint.kind == kind else ():
-            if isinstance(value, Distribution):
-                bounds.setdefault(name, []).extend(value.bounds())
-    return st.fixed_dictionaries({n: st.floats(min(b), max(b)) for n, b in bounds.items()})
-
-
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=6, deadline=None)
-@given(data=st.data())
-def test_parameters_may_be_combined_freely(name: str, data: st.DataObject) -> None:
-    kind = KINDS[name]
-    params = kind.parameters(data.draw(numbers(name)), name)
-    assert kind.paint is not None
-    try:
-        layers = kind.paint(params, BARE, rng(name))
-    except RecipeError as error:  # the length of one blueprint may meet the width of another: refused, and rightly
-        assert "details of at least" in str(error)
-        assume(False)
-    check(layers, kind.reach_mm(params) * MM)
-
-
-@pytest.mark.parametrize("blueprint", [b for b in blueprints() if b.limits.accept], ids=lambda b: b.name)
-def test_accept_limits_split_the_samples(blueprint: Blueprint) -> None:
-    verdicts = {blueprint.verdict(blueprint.sample(child(s, "values"))) for s in range(400)}
-    assert verdicts == {"defect", "acceptable"}
-
-
-def test_a_crack_is_never_acceptable() -> None:
-    for blueprint in blueprints():
-        if blueprint.kind == "crack":
-            assert blueprint.severity == "critical"
-            assert not blueprint.limits.accept
-
-
-def documented(kind: str) -> dict[str, tuple[str, str]]:
-    """parameter -> (default, range) as the table of one kind says."""
-    text = (Path(__file__).parents[2] / "docs" / "kinds-mechanical.md").read_text(encoding="utf-8")
-    section = text.split(f"\n## {kind}\n")[1].split("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
-    return {name.strip(" `"): (default.strip(), span.strip()) for name, default, span, _ in rows}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_documentation_names_every_parameter_default_and_range(name: str) -> None:
-    params = KINDS[name].params
-    table = documented(name)
-    assert {k: d for k, (d, _) in table.items()} == {f.name: str(f.default) for f in fields(params)}
-    for key, (_, span) in table.items():
-        if " to " not in span:
-            continue
-        low, high = map(float, span.split(" to "))
-        for inside in (low, high):
-            params(**{key: inside})
-        for outside in (low - 1, high + 1):
-            with pytest.raises(RecipeError):
-                params(**{key: outside})

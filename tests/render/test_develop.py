@@ -41,6 +41,14 @@ def test_metering_brings_the_parts_99th_percentile_to_the_level_whatever_the_bac
     assert develop.exposure(Sensor(exposure="fixed", gain_per_radiance=3.0), radiance, part) == 3.0
 
 
+def test_a_colour_is_metered_by_its_fullest_channel_and_a_monochrome_sensor_by_luminance():
+    rust = GREY * [2.0, 0.7, 0.2]
+    part = np.ones((64, 64), bool)
+    assert rust[..., 0].max() * develop.exposure(Sensor(metered_level=0.7), rust, part) == pytest.approx(0.7, rel=1e-5)
+    mono = develop.exposure(Sensor(metered_level=0.7, monochrome=True), rust, part)
+    assert 0.5 * (0.2126 * 2.0 + 0.7152 * 0.7 + 0.0722 * 0.2) * mono == pytest.approx(0.7, rel=1e-3)
+
+
 def test_a_monochrome_sensor_gives_grey():
     sensor = Sensor(monochrome=True)
     image = develop.develop(sensor, GREY * [0.2, 1.0, 0.4], 1.0, field(sensor))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.layers import Layers
 from defects.procedural.kind import MM, Ground, Kind
-from defects.procedural.kinds.marks import Canvas, fine_grid, layers, require, skin
+from defects.procedural.kinds.marks import Canvas, Skin, fine_grid, layers, require, skin, soot
 from defects.procedural.kinds.outline import blob
 from defects.procedural.kinds.strokes import Stroke, plough
 from defects.procedural.raster import fractal_noise, smoothstep
 
 DENSEST = 2500
+WORN = (0.11, 0.108, 0.105)
+"""Albedo of metal smeared on paint or plastic: fine, oxidised, dark."""
+BRIGHT = (0.53, 0.51, 0.495)
+"""Albedo of bare steel."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Params:
     stroke_um: median width of the single scratches, depth_to_width: theirs. density: scratches a square millimetre.
     spread_deg: scatter of their directions. bow: sagitta by length of each. coverage: 0..1, share of the patch whose
     finish is rubbed between the scratches. roughness: of rubbed metal. marks_kept: of the tool marks, when rubbed.
+    burnish: 0..1, how far rubbing lays bright metal bare under the dull skin of a casting or an oxide. transfer: 0..1,
+    share of what is rubbed on a non-metal that keeps metal worn off the other body.
     """
 
     length_mm: float = 7.0
@@ -36,12 +42,14 @@ class Params:
     coverage: float = 0.4
     roughness: float = 0.4
     marks_kept: float = 0.55
+    burnish: float = 0.5
+    transfer: float = 0.35
 
     def __post_init__(self) -> None:
         require(
             self, length_mm=(0.2, 60), width_mm=(0.2, 60), edge_noise=(0, 0.6), stroke_um=(4, 500),
             depth_to_width=(0, 0.5), density=(0, 200), spread_deg=(0, 180), bow=(-0.2, 0.2), coverage=(0, 1),
-            roughness=(0, 1), marks_kept=(0, 1),
+            roughness=(0, 1), marks_kept=(0, 1), burnish=(0, 1), transfer=(0, 1),
         )  # fmt: skip
 
 
@@ -70,8 +78,24 @@ def paint(p: Params, ground: Ground, rng: np.random.Generator) -> Layers:
     worked = np.maximum(0.75 * rubbed, scored)
     rough = p.roughness * (1 + 0.2 * fractal_noise(u / 6, v, 5 * fine, rng, 2))
     height = rubs.pile * press * within - cut
-    return layers(
-        grid, sdf, sdf, height, skin(ground, cut, worked, rough), 1 - (1 - p.marks_kept) * rubbed - 0.3 * scored
+    paint = skin(ground, cut, worked, rough)
+    if ground.material.surface.metallic > 0.5:
+        paint = _burnished(paint, p.burnish * worked)
+    else:
+        clings = smoothstep(1.1 - p.transfer, 1.5 - p.transfer, worked + 0.35 * (press - 1) + 0.3 * (streaks > 0))
+        paint = soot(paint, p.transfer**0.5 * clings * within, WORN, 0.5)
+    return layers(grid, sdf, sdf, height, paint, 1 - (1 - p.marks_kept) * rubbed - 0.3 * scored)
+
+
+def _burnished(paint: Skin, weight: np.ndarray) -> Skin:
+    """Metal whose dull skin is rubbed off by `weight`: as bright as bare steel, where it was not brighter before."""
+    bright = np.maximum(paint.albedo, BRIGHT)
+    both = np.maximum(paint.albedo_weight, weight)
+    return replace(
+        paint,
+        albedo=paint.albedo + (bright - paint.albedo) * (weight / np.maximum(both, 1e-9))[..., None],
+        albedo_weight=both,
+        metallic=paint.metallic + (1 - paint.metallic) * weight,
     )
 
 
