@@ -19,6 +19,7 @@ from recon.merge.seating import Seating
 
 SOFT_PX = 1.0
 CAP_PX = 8.0
+ENOUGH = 1e-4
 STEP = 2e-4
 """Of the difference quotients: radians, and shifts over the radius."""
 
@@ -55,10 +56,9 @@ def residuals(first: Seating, other: Seating, pose: Pose, exact: bool = False) -
 
 
 def _missed(rays: Seating, hull: Seating, moved: Callable[[np.ndarray], np.ndarray], exact: bool) -> np.ndarray:
-    points = rays.rays.points
-    where = moved(points.reshape(-1, 3))
+    where = moved(rays.rays.points)
     depth = hull.exact_depth(where) if exact else hull.depth(where)
-    off = -depth.reshape(points.shape[:2]).max(1) / hull.pixel
+    off = -np.maximum.reduceat(depth, rays.rays.starts) / hull.pixel
     return np.maximum(off - rays.rays.own_px, 0)
 
 
@@ -84,7 +84,7 @@ def refined(
     fit = least_squares(
         lambda x: residuals(first, other, at(x), exact), np.zeros(7 if scaled else 6), diff_step=None,
         jac=lambda x: _slopes(lambda y: residuals(first, other, at(y), exact), x),  # type: ignore[arg-type]
-        loss="soft_l1", f_scale=SOFT_PX, max_nfev=rounds, x_scale=1.0,
+        loss="soft_l1", f_scale=SOFT_PX, max_nfev=rounds, ftol=ENOUGH, xtol=ENOUGH,
     )  # fmt: skip
     return at(fit.x)
 

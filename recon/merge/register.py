@@ -13,11 +13,11 @@ from recon.merge.looks import likeness, shared
 from recon.merge.seating import Seating
 from recon.merge.support import apart, search
 
-TRIED = 12
+TRIED = 8
 WORTH = 1.5, 1.0
 """Starts that miss by more than the best one's so many times, and so many pixels more, are not followed."""
 SAME_RAD, SAME_SHARE = np.deg2rad(2.0), 0.01
-FINAL = 4
+FINAL = 3
 LIMIT_PX, LIMIT_SHARE = 1.0, 0.006
 """Outlines of a right pose miss each other by less, in pixels of the masks or over the part's diagonal, if masks are
 good."""
@@ -26,7 +26,7 @@ SURE = 3.0
 ALIKE_PX, ALIKE_RATIO = 0.02, 1.15
 CLEAR_PX, CLEAR_VIEWS = 0.5, 4
 """A detail that few views show decides too: rays that miss by so much more, in so many more views than less."""
-ALIKE_SHAPE = 0.985
+ALIKE_SHAPE = 0.96
 LIKE, LIKELIER = 0.3, 0.15
 
 
@@ -65,7 +65,9 @@ def register(first: Seating, other: Seating, name: str, *, scaled: bool = False)
     hues = [_likeness(first, other, s.pose) for s in alike]
     chosen, by = _choose(alike, hues)
     if by == "nothing":
-        _refuse_ambiguous(alike, first, other, name)
+        left = [_left(first, other, s.pose) for s in alike]
+        _refuse_ambiguous(alike, left, name)
+        chosen = _least(left)
     best = alike[chosen]
     rest = [s.rms_px for s in found if all(s is not a for a in alike)]
     turns = tuple(apart(best.pose.rotation, s.pose.rotation) for s in alike if s is not best)
@@ -161,8 +163,10 @@ def _refuse_misfit(best: Standing, first: Seating, name: str) -> None:
         )
 
 
-def _refuse_ambiguous(alike: list[Standing], first: Seating, other: Seating, name: str) -> None:
-    least = min(same_shape(first, other, alike[0].pose, s.pose) for s in alike[1:])
+def _refuse_ambiguous(alike: list[Standing], left: list[np.ndarray], name: str) -> None:
+    """Poses of which one leaves a part of what another leaves do not contradict each other: the first one's hull bulges
+    where no camera looked, and turned over it is cut back there."""
+    least = min(shared_shape(a, b) for a in left for b in left)
     if least < ALIKE_SHAPE:
         angle = max(apart(alike[0].pose.rotation, s.pose.rotation) for s in alike[1:])
         raise InputError(
@@ -173,11 +177,19 @@ def _refuse_ambiguous(alike: list[Standing], first: Seating, other: Seating, nam
         )
 
 
-def same_shape(first: Seating, other: Seating, a: Pose, b: Pose) -> float:
-    """Intersection over union of what two poses leave of the first hull."""
-    shape = np.array(first.field.shape)
-    inside = np.argwhere(first.field > 0)
-    points = first.lower + first.spacing * inside
-    assert (inside < shape).all()
-    one, two = other.depth(a.onward(points)) > 0, other.depth(b.onward(points)) > 0
-    return float(np.count_nonzero(one & two)) / max(np.count_nonzero(one | two), 1)
+def _least(left: list[np.ndarray]) -> int:
+    """The pose that leaves clearly less than the best-fitting one, else that one."""
+    sizes = np.array([np.count_nonzero(one) for one in left])
+    return int(sizes.argmin()) if sizes.min() < ALIKE_SHAPE * sizes[0] else 0
+
+
+def _left(first: Seating, other: Seating, pose: Pose) -> np.ndarray:
+    """Bool per sample inside the first hull: it is inside the other as well."""
+    points = first.lower + first.spacing * np.argwhere(first.field > 0)
+    return other.depth(pose.onward(points)) > 0
+
+
+def shared_shape(one: np.ndarray, two: np.ndarray) -> float:
+    """What two shapes have in common, over the smaller of them."""
+    smaller = min(np.count_nonzero(one), np.count_nonzero(two))
+    return float(np.count_nonzero(one & two)) / max(smaller, 1)

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from recon.light import upright as turned_up
 from recon.merge.looks import Looks
 
 STEPS = 72
 FEWEST = 400
-TELLING = 0.25
+TELLING = 0.1
 """Share of the variation that a common light must explain at its best angle to say anything."""
-BETTER = 0.12
-"""By how much more it must explain there than at the told angle."""
-STILL_RAD = np.deg2rad(15)
+BETTER = 0.8
+"""Of it, a common light at no turn must explain less."""
+STILL_RAD = np.deg2rad(25)
+"""A lamp near the table, or a hull's wrong normals, turn the answer by 10 to 20 degrees."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class RoomCheck:
     @property
     def turned(self) -> bool:
         """The camera went round the table, or the lamps did."""
-        return self.telling and abs(self.turn_rad) > STILL_RAD and self.explained > self.untouched + BETTER
+        return self.telling and abs(self.turn_rad) > STILL_RAD and self.untouched < BETTER * self.explained
 
     @property
     def changed(self) -> bool:
@@ -52,12 +54,14 @@ class RoomCheck:
 
 def check_room(first: Looks, other: Looks, up: np.ndarray) -> RoomCheck | None:
     """None where too few points are seen. up: (3,) the table's axis in the room."""
-    a, b = _samples(first), _samples(other)
+    upright = turned_up(up)
+    a, b = _samples(first, upright), _samples(other, upright)
     if min(len(a[1]), len(b[1])) < FEWEST:
         return None
     parts_a = _normal(_centred(a[0], a[2]), a[1])
     angles = np.arange(STEPS) / STEPS * 2 * np.pi
-    turned = [_normal(_centred(b[0] @ Rotation.from_rotvec(t * up).as_matrix().T, b[2]), b[1]) for t in angles]
+    turns = Rotation.from_euler("z", angles[:, None]).as_matrix()
+    turned = [_normal(_centred(b[0] @ turn.T, b[2]), b[1]) for turn in turns]
     explained = np.array([_explained(parts_a, t) for t in turned])
     best = int(explained.argmax())
     alone = (_explained(parts_a) * parts_a[2] + _explained(turned[0]) * turned[0][2]) / (parts_a[2] + turned[0][2])
@@ -65,18 +69,22 @@ def check_room(first: Looks, other: Looks, up: np.ndarray) -> RoomCheck | None:
     return RoomCheck(turn, float(explained[best]), float(explained[0]), float(alone))
 
 
-def _samples(one: Looks) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Room normals (s, 3), brightness over the point's own mean (s,), and the points' numbers (s,)."""
+def _samples(one: Looks, upright: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normals (s, 3) in a room with the table along +Z, brightness over the point's mean (s,), points' numbers (s,)."""
     kept = one.seen >= 3
     light = one.logs[:, kept].mean(2)
     view, point = np.nonzero(np.isfinite(light))
-    return one.room[:, kept][view, point], (light - np.nanmean(light, 0))[view, point], point
+    return one.room[:, kept][view, point] @ upright.T, (light - np.nanmean(light, 0))[view, point], point
 
 
 def _centred(normals: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """(s, 8) harmonics of orders 1 and 2, each over its mean of the same point."""
-    x, y, z = normals.T
-    basis = np.stack([x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], 1)
+    """(s, 4) the harmonics of orders 1 and 2 that change as a point turns, each over its mean of the same point.
+
+    Those that change sign with z as well are left out: a part that was turned over shows a point's side from above in
+    one session and from below in the other, and they would fit two lights at once.
+    """
+    x, y, _ = normals.T
+    basis = np.stack([x, y, x * y, x * x - y * y], 1)
     count = np.bincount(point)
     mean = np.stack([np.bincount(point, column) / np.maximum(count, 1) for column in basis.T], 1)
     return basis - mean[point]

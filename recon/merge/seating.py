@@ -30,10 +30,14 @@ STRAY_PX = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Rays:
-    """points: (n, m, 3) where outlines may touch the part, unit and frame of the seating; short stretches repeat their
-    last point. own_px: (n,) how far the best of them lies outside the seating's own hull, pixels. view: (n,) whose."""
+    """points: (p, 3) where outlines may touch the part, ray after ray, unit and frame of the seating.
+
+    starts: (n,) index of each ray's first. own_px: (n,) how far its best lies outside the seating's own hull, pixels.
+    view: (n,) whose it is.
+    """
 
     points: np.ndarray
+    starts: np.ndarray
     own_px: np.ndarray
     view: np.ndarray
 
@@ -103,17 +107,17 @@ def seating(views: Sequence[View]) -> Seating:
 
 def _rays(cones: Cones, centre: np.ndarray, radius: float, pixel: float) -> Rays:
     each = max(RAYS // len(cones.views), 12)
-    points, own = zip(*(_rays_of(cones, i, each, centre, radius, pixel) for i in range(len(cones.views))), strict=True)
-    longest = max(p.shape[1] for p in points)
-    filled = [np.concatenate([p, np.repeat(p[:, -1:], longest - p.shape[1], 1)], 1) for p in points]
-    view = np.repeat(np.arange(len(points)), [len(p) for p in points])
-    return Rays(np.concatenate(filled), np.concatenate(own), view)
+    found = [_rays_of(cones, i, each, centre, radius, pixel) for i in range(len(cones.views))]
+    points, counts, own = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    view = np.repeat(np.arange(len(found)), [len(f[1]) for f in found])
+    return Rays(points, np.r_[0, np.cumsum(counts)[:-1]], own, view)
 
 
 def _rays_of(
     cones: Cones, number: int, count: int, centre: np.ndarray, radius: float, pixel: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, m, 3) where the outline of one view may touch the part, and (n,) how far outside it lies at best."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (p, 3) where the outline of one view may touch the part, how many each ray has (n,), and how far outside
+    the other views' hull its best one lies, pixels (n,)."""
     view, k = cones.views[number], cones.intrinsics[number]
     edge = crossings(cones.masks[number].distance)
     if len(edge) > count:
@@ -133,11 +137,7 @@ def _rays_of(
     kept = top > -STRAY_PX
     where, depth, top = where[kept], depth[kept], np.minimum(top[kept], 0)
     inside = depth >= top[:, None] - SLACK_PX
-    longest = max(int(inside.sum(1).max(initial=1)), 1)
-    order = np.argsort(~inside, 1, kind="stable")[:, :longest]
-    last = inside.sum(1) - 1
-    order = np.where(np.arange(longest) <= last[:, None], order, order[np.arange(len(order)), last][:, None])
-    return where[np.arange(len(where))[:, None], order], -top
+    return where[inside], inside.sum(1), -top
 
 
 def crossings(distance: np.ndarray) -> np.ndarray:

@@ -22,9 +22,9 @@ BANDS = 90
 TOUCH = 0.04
 """Distance of the nearest camera from a touching plane, over its distance from the part, below which it shows it."""
 FEWEST = 40
-KEPT = 250
+KEPT = 160
 APART_RAD = np.deg2rad(7.0)
-ROUNDS = 12
+ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,147 @@
+"""Sessions brought together: the pose is the true one, the bottom becomes known, and what cannot be told is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial.transform import Rotation
+
+from core.errors import InputError
+from recon.capture.check import check_poses
+from recon.capture.model import Capture
+from recon.hull import hull_agreement
+from recon.merge import merge_sessions
+from recon.metrics import view_counts
+from recon.nearest import Surface
+from recon.verdict import geometry
+from tests.recon.seatings import VIEWS, block, both, off, put, session
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[trimesh.Trimesh, np.ndarray, Capture]:
+    mesh, pose = block(), put()
+    return mesh, pose, both(session(mesh, np.eye(4), "1", 0), session(mesh, pose, "2", 1))
+
+
+@pytest.fixture(scope="module")
+def merged(pair) -> tuple[Capture, np.ndarray]:
+    capture, report = merge_sessions(pair[2])
+    assert report is not None and report.reference == "1"
+    (joined,) = report.joined
+    assert joined.turns == 1 and joined.chosen_by == "outlines" and joined.scale == 1
+    assert joined.notes == tuple(capture.notes) and len(joined.notes) == 1
+    return capture, np.array(joined.session_from_part)
+
+
+def test_a_flipped_session_is_found_to_a_fraction_of_a_pixel(pair, merged) -> None:
+    angle, share = off(merged[1], pair[1], pair[0])
+    assert angle < 0.3 and share < 0.4  # a pixel is 0.6 % of the diagonal
+
+
+def test_every_view_looks_at_the_part_from_where_it_did(pair, merged) -> None:
+    """Each mask is met by the true mesh in one frame, and the light turns with the session."""
+    mesh, pose, before = pair
+    capture = merged[0]
+    check_poses(capture)
+    assert hull_agreement(capture, (np.array(mesh.vertices), np.array(mesh.faces))).min() > 0.95
+    for old, new in zip(before.views, capture.views, strict=True):
+        assert new.name == old.name and new.held_out == old.held_out
+        truth = old.room_from_part @ (pose[:3, :3] if old.session else np.eye(3))
+        np.testing.assert_allclose(new.room_from_part, truth, atol=0.005)
+    axis = capture.sessions[1].axis
+    assert axis is not None
+    np.testing.assert_allclose(axis, pose[:3, :3].T @ [0, 0, 1], atol=0.005)
+    assert geometry(capture).sessions == 2
+
+
+def test_the_bottom_is_really_seen(pair, merged) -> None:
+    """What lay on the table in the first session is seen by none of its views, and by several of the merged ones."""
+    mesh = pair[0]
+    points, face = trimesh.sample.sample_surface(mesh, 3000, seed=1)
+    under = (mesh.face_normals[face][:, 2] < -0.9) & (points[:, 2] < 0.001)
+    surface = Surface(np.array(mesh.vertices), np.array(mesh.faces))
+    counts = [view_counts(surface, points[under], face[under], v) for v in (pair[2].views[:VIEWS], merged[0].views)]
+    assert counts[0].max() == 0
+    assert (counts[1] >= 2).mean() > 0.98
+
+
+def test_sessions_of_one_frame_are_left_as_they_are(pair, merged) -> None:
+    capture, report = merge_sessions(merged[0])
+    assert report is None and capture is merged[0]
+    lone = replace(pair[2], views=pair[2].views[:VIEWS], sessions=pair[2].sessions[:1])
+    assert merge_sessions(lone) == (lone, None)
+    assert merge_sessions(pair[2], registered=True) == (pair[2], None)
+
+
+def test_a_session_on_its_side_and_in_its_own_unit_is_found(pair) -> None:
+    """Without a board every session has its own unit of length."""
+    mesh = pair[0]
+    side = Rotation.from_euler("y", 90, degrees=True).as_matrix()
+    pose = np.diag([1.7, 1.7, 1.7, 1]) @ put(-2.0, side)
+    capture = both(session(mesh, np.eye(4), "1", 0), session(mesh, pose, "2", 1))
+    capture, report = merge_sessions(replace(capture, metric=False), registered=False)
+    assert report is not None and report.joined[0].scale == pytest.approx(1.7, rel=0.005)
+    angle, share = off(np.array(report.joined[0].session_from_part), pose, mesh)
+    assert angle < 0.5 and share < 1.0
+    check_poses(capture)
+    assert not any("moved" in n for n in capture.notes)
+
+
+def test_a_part_that_changed_between_sessions_is_refused(pair) -> None:
+    other = trimesh.util.concatenate([block(), trimesh.creation.box(bounds=[[0.01, -0.01, 0], [0.018, 0, 0.022]])])
+    capture = both(session(pair[0], np.eye(4), "1", 0), session(other, put(), "2", 1))
+    with pytest.raises(InputError, match="session 2 cannot be registered: in the best pose its outlines miss"):
+        merge_sessions(capture)
+
+
+def test_colours_decide_where_outlines_cannot() -> None:
+    """A square prism fits in four ways; with a red and a blue side in one, and without them any will do."""
+    mesh = trimesh.creation.box((0.02, 0.02, 0.012))
+    paint = np.full((len(mesh.faces), 3), 0.4)
+    paint[mesh.face_normals[:, 0] > 0.9] = [0.6, 0.1, 0.1]
+    paint[mesh.face_normals[:, 1] > 0.9] = [0.1, 0.1, 0.6]
+    pose = put(2.1)
+    first, other = (session(mesh, m, str(i + 1), i, paint=paint) for i, m in enumerate((np.eye(4), pose)))
+    _, report = merge_sessions(both(first, other))
+    assert report is not None
+    (joined,) = report.joined
+    assert joined.chosen_by == "colour" and joined.turns >= 4
+    assert joined.likeness is not None and joined.likeness > 0.8
+    assert off(np.array(joined.session_from_part), pose, mesh)[0] < 1.0
+    grey = [
+        replace(c, views=tuple(replace(v, image=np.full((*v.size, 3), 0.3)) for v in c.views)) for c in (first, other)
+    ]
+    capture, report = merge_sessions(both(*grey))
+    assert report is not None and report.joined[0].chosen_by == "nothing"
+    assert any("give the same shape; one was taken" in n for n in capture.notes)
+    check_poses(capture)
+
+
+@pytest.mark.parametrize("turn_deg", [0, 80])
+def test_a_camera_that_was_moved_is_said(pair, turn_deg: int) -> None:
+    """Raised, which its poses tell, or carried round the table, which the shading tells: its light is turned back."""
+    mesh, pose, _ = pair
+    lamp = np.array([0.6, -0.5, 0.62])
+    round_table = Rotation.from_euler("z", turn_deg, degrees=True).as_matrix()
+    raised = 25.0 if turn_deg else 50.0
+    first = session(mesh, np.eye(4), "1", 0, lamp=lamp)
+    before = both(first, session(mesh, pose, "2", 1, elevation_deg=raised, lamp=round_table @ lamp))
+    capture, _ = merge_sessions(before)
+    assert any("went round the table by about" in n for n in capture.notes) == (turn_deg != 0)
+    assert any("was moved between the sessions (the table's axis is 25 deg" in n for n in capture.notes) == (
+        not turn_deg
+    )
+    for old, new in zip(before.views[VIEWS:], capture.views[VIEWS:], strict=True):
+        truth = round_table.T @ old.room_from_part @ pose[:3, :3]
+        gap = Rotation.from_matrix(new.room_from_part @ truth.T).magnitude()
+        assert np.degrees(gap) < (30 if turn_deg else 1)
+
+
+def test_sessions_whose_masks_show_nothing_are_refused(pair) -> None:
+    capture = pair[2]
+    blank = [replace(v, mask=np.zeros(v.size)) if v.session else v for v in capture.views]
+    with pytest.raises(InputError, match="0 of 8 masks of a session show a part"):
+        merge_sessions(replace(capture, views=tuple(blank)))
