@@ -15,6 +15,7 @@ from core.part import Part, Region
 from flawsmith.recipe import PartChoice
 from recon.save import ARRAYS, REPORT, Saved, read
 
+UNSEEN = "unseen"
 UNTRUSTED = 0.05
 """Confidence below which a face is `unseen`: never a site for defects unless the recipe names it."""
 SMOOTH_DEG = 50.0
@@ -65,12 +66,19 @@ def captured_part(folder: Path, choice: PartChoice | None = None) -> Part:
     gloss[:, :, 2] = _trust(saved, part.mesh.vertices / scale)[part.mesh.faces]
     unseen = gloss[:, :, 2].min(1) < UNTRUSTED
     regions = dict(part.regions)
-    regions |= {n: Region(n, "surface", m) for n, m in (("unseen", unseen), ("seen", ~unseen)) if m.any()}
+    regions |= {n: Region(n, "surface", m) for n, m in ((UNSEEN, unseen), ("seen", ~unseen)) if m.any()}
     return Part(
         name=saved.facts["capture"]["name"], mesh=part.mesh.with_corner(**{CAPTURED[1]: gloss}),
         sha256=part_sha256(folder / REPORT), source=folder.name, regions=regions, maps=part.maps,
         report={**part.report, "verdict": saved.facts["verdict"]},
     )  # fmt: skip
+
+
+def offered(part: Part, regions: tuple[str, ...]) -> tuple[str, ...]:
+    """The recipe's regions, without what no photograph saw unless one of them is `unseen` itself: a pattern or a region
+    that happens to reach there does not ask for it."""
+    asked = any(r.removeprefix("!") == UNSEEN for r in regions)
+    return regions if asked or UNSEEN not in part.regions else (*regions, f"!{UNSEEN}")
 
 
 def _trust(saved: Saved, vertices: np.ndarray) -> np.ndarray:

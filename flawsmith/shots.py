@@ -19,7 +19,7 @@ from defects.procedural.apply import defect_part
 from defects.procedural.kinds import KINDS
 from defects.procedural.placement_ground import Ground
 from defects.procedural.workpiece import Workpiece
-from flawsmith.captured import load_part
+from flawsmith.captured import load_part, offered
 from flawsmith.recipe import Recipe
 from flawsmith.resolve import Resolved, resolve
 from flawsmith.sight import Sight
@@ -71,7 +71,7 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     ground = Ground(part.mesh)
     works = {name: Workpiece.of(part, mesh, ground) for name, mesh in meshes.items()}
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
-    regions = choice.regions or (("!unseen",) if "unseen" in part.regions else ())
+    regions = offered(part, choice.regions)
     allowed = part.select(*regions) if regions else None
     return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, works, sights, allowed)
 
