@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from flawsmith.versions import versions
 from recon.capture.model import Capture
 from recon.save import REPORT, read
 from recon.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from recon.capture.masks import MaskReport
+    from recon.fit import Settings
+    from recon.result import Reconstruction
 
 LARGEST_PX = 1024
 """Longer side to which photographs are averaged down on reading; no preset fits finer, but maps are that fine."""
@@ -44,10 +49,7 @@ def reconstruct_capture(
     # torch and warp wait until there is a capture: a run from CAD needs neither
     from flawsmith.deliver import Outcome, deliver, need_blender
     from recon import capture as captures
-    from recon.capture.check import check_poses
-    from recon.capture.masks import cross_check, mended
-    from recon.fit import preset, reconstruct
-    from recon.hull import carve, hull_agreement
+    from recon.fit import preset
 
     capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
     if (out / REPORT).is_file():
@@ -59,16 +61,35 @@ def reconstruct_capture(
         return before.verdict
     if rerender:
         need_blender()
-    check_poses(capture)
-    masks = cross_check(capture)
-    capture = mended(capture, masks)
     settings = preset(preset_name).with_minutes(minutes)
-    found = reconstruct(capture, settings, child_seed(seed, "reconstruct"), progress, device=device)
-    hull = carve(capture)
-    verdict = judge(capture, masks, found, float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces)))))
+    capture, masks, found, verdict = fitted_and_judged(capture, settings, seed, device=device, progress=progress)
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
     deliver(out, Outcome(capture, found, verdict, provenance), rerender, device)
     return verdict
+
+
+def fitted_and_judged(
+    capture: Capture, settings: Settings, seed: int = 0, *, device: str = "cpu", progress: Progress | None = None
+) -> tuple[Capture, MaskReport, Reconstruction, Verdict]:
+    """A capture as it was loaded -> the capture with its masks mended, what its masks were like, the fit, the verdict.
+
+    InputError (UnfitCapture) where photographs, masks and poses contradict each other; nothing is fitted then.
+    """
+    from recon.capture.check import check_poses
+    from recon.capture.masks import cross_check
+    from recon.doubts import vetted
+    from recon.fit import reconstruct
+    from recon.hull import carve, hull_agreement
+    from recon.lighting import lighting
+
+    check_poses(capture)
+    masks = cross_check(capture)
+    capture, doubts = vetted(capture, masks)
+    found = reconstruct(capture, settings, child_seed(seed, "reconstruct"), progress, device=device)
+    hull = carve(capture)
+    hull_iou = float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces))))
+    verdict = judge(capture, masks, found, hull_iou, doubts=doubts, lighting=lighting(capture, found))
+    return capture, masks, found, verdict
 
 
 def _masks(masks, capture: Capture) -> dict:
@@ -89,26 +110,33 @@ def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = N
 
     Refused: the recipe's own `fallback` part instead. RefusedCapture where there is none.
     """
+    from recon.capture.unfit import UnfitCapture
+
     choice = recipe.part
     path = recipe.place(choice.path, "part")
     if not is_capture(path):
         return recipe if path.is_file() else recipe.with_part(choice.model_copy(update={"path": str(path / REPORT)}))
     folder = out.with_name(f"{out.name}-reconstruction")
-    verdict = reconstruct_capture(
-        path,
-        folder,
-        preset_name=choice.preset,
-        minutes=choice.minutes,
-        seed=recipe.seed,
-        light=choice.light,
-        progress=progress,
-    )
+    try:
+        verdict = reconstruct_capture(
+            path,
+            folder,
+            preset_name=choice.preset,
+            minutes=choice.minutes,
+            seed=recipe.seed,
+            light=choice.light,
+            progress=progress,
+        )
+    except UnfitCapture as error:
+        return _instead(recipe, str(error), f"look at {choice.path}", error)
     if verdict.usable:
         return recipe.with_part(choice.model_copy(update={"path": str((folder / REPORT).resolve())}))
-    if choice.fallback is None:
-        raise RefusedCapture(
-            f"the reconstruction of {choice.path} was {verdict.sentence()}",
-            "a capture that can be reconstructed, part.fallback with a CAD file, or route: photo",
-            f"look at {folder}",
-        )
-    return recipe.with_part(choice.model_copy(update={"path": choice.fallback}))
+    return _instead(recipe, f"the reconstruction of {choice.path} was {verdict.sentence()}", f"look at {folder}")
+
+
+def _instead(recipe: Recipe, why: str, look: str, cause: Exception | None = None) -> Recipe:
+    """The recipe with its fallback part. RefusedCapture where it has none."""
+    if recipe.part.fallback is None:
+        expected = "a capture that can be reconstructed, part.fallback with a CAD file, or route: photo"
+        raise RefusedCapture(why, expected, look) from cause
+    return recipe.with_part(recipe.part.model_copy(update={"path": recipe.part.fallback}))

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from core.models import FileModel
 from recon.capture.model import Capture
 from recon.confidence import seen_share
-from recon.genus import handles
+from recon.genus import tangles
+from recon.reasons import Reason as Reason
+from recon.reasons import least, most
 from recon.result import Reconstruction
 
 if TYPE_CHECKING:
     from recon.capture.masks import MaskReport
+    from recon.lighting import Lighting
 
 LEAST_VIEWS = 12
 LEAST_MASK_IOU = 0.93
 LEAST_FIT_IOU = 0.95
 WORST_VIEW_IOU = 0.88
 MOST_SUSPECTS = 0.15
-LEAST_HELD_OUT_DB = 20.0
+MOST_OFF_PX = 2.5
+LEAST_HELD_OUT_DB = 15.0
 MOST_OVERFIT_DB = 6.0
 LARGEST_GAP_RAD = np.deg2rad(60)
 SECOND_ELEVATION_RAD = np.deg2rad(12)
 FULLY_SEEN = 0.97
-MOST_HANDLES = 80
-"""A deep bore that is seen from its mouth only comes out with some forty."""
-
-
-class Reason(FileModel):
-    """measured against limit. weight: "refuse", or "note" where the part can be used with that in mind."""
-
-    subject: str
-    weight: Literal["refuse", "note"]
-    said: str
-    measured: float
-    limit: float
-    next_step: str
+LEAST_EXPLAINED, WELL_EXPLAINED = 0.25, 0.6
+"""Share of what differs in the photographs. A mirror leaves 0.03, turned steel 0.55, gloss paint 0.74, matt 0.9."""
+MOST_LIGHT_CHANGE, LEAST_CHANGE_SRGB = 0.10, 0.03
+"""Share of the fit's error that a light which changed once explains. A lamp that was moved gives 0.16 and more, a lamp
+that stood 0.00 to 0.06."""
+MOST_TANGLES = 6
+POROUS, MOST_POROUS = 0.03, 0.25
+"""Share of the surface where no light comes in, of a surface that is also full of tunnels and voids. Perforated plates
+have the tunnels, pipes and deep slots the darkness; only Swiss cheese has both."""
 
 
 class Verdict(FileModel):
@@ -91,83 +92,118 @@ def _middle(view) -> np.ndarray:
     return view.centre + view.camera_from_part[2, :3] * np.linalg.norm(view.camera_from_part[:3, 3])
 
 
-def judge(capture: Capture, masks: MaskReport, found: Reconstruction, hull_iou: float, probe: bool = False) -> Verdict:
+def judge(
+    capture: Capture,
+    masks: MaskReport,
+    found: Reconstruction,
+    hull_iou: float,
+    probe: bool = False,
+    *,
+    doubts: tuple[Reason, ...] | None = None,
+    lighting: Lighting | None = None,
+) -> Verdict:
     """The verdict on a fit. hull_iou: mean overlap of the capture's visual hull with its masks, held-out views too.
 
-    probe: a light probe was given, so that material and light can be told apart from one elevation.
+    probe: a light probe was given, so that material and light can be told apart from one elevation. doubts: what was
+    found before the fit (`recon.doubts`). lighting: of the fit, see there; neither is judged where it is None.
     """
+    from recon.interior import interior_share  # torch waits until there is something to judge
+
     stand = geometry(capture)
     views = found.facts["views"]
-    training = [v for v in views if not v["held_out"]]
-    held = [v for v in views if v["held_out"]]
     fit_iou = np.array([v["iou"] for v in views])
-    held_db = float(np.mean([v["psnr_db"] for v in held])) if held else float("nan")
-    train_db = float(np.mean([v["psnr_db"] for v in training]))
-    suspects = len(masks.suspects) / len(capture.views)
-    tunnels = float(handles(found.vertices, found.faces))
-    seen = seen_share(found)
+    held_db = _mean_db(views, True)
+    train_db = _mean_db(views, False)
+    knots = float(tangles(found.vertices, found.faces))
     measures = {
-        "training_views": float(len(capture.training)), "mask_iou": masks.mean_iou, "suspect_masks": suspects,
-        "hull_iou": hull_iou, "fit_iou": float(fit_iou.mean()), "worst_view_iou": float(fit_iou.min()),
-        "training_psnr_db": train_db, "held_out_psnr_db": held_db, "seen_share": seen, "handles": tunnels,
+        "training_views": float(len(capture.training)), "mask_iou": masks.mean_iou,
+        "suspect_masks": len(masks.suspects) / len(capture.views), "hull_iou": hull_iou,
+        "fit_iou": float(fit_iou.mean()), "worst_view_iou": float(fit_iou.min()), "training_psnr_db": train_db,
+        "held_out_psnr_db": held_db, "seen_share": seen_share(found), "tangles": knots,
+        "porous_share": interior_share(found.vertices, found.faces) if knots > MOST_TANGLES else 0.0,
         "azimuth_gap_deg": float(np.rad2deg(stand.gap_rad)),
         "elevation_spread_deg": float(np.rad2deg(stand.elevations_rad)),
         "skipped_steps": float(found.facts.get("skipped_steps", 0)),
         "mask_offset_px": float(masks.systematic_px),
     }  # fmt: skip
-    identified = probe or stand.elevations_rad >= SECOND_ELEVATION_RAD or stand.sessions > 1 or capture.light == "part"
-    checks = [
-        _least("views", len(capture.training), LEAST_VIEWS, "{:.0f} training views", "take more views"),
-        _most("coverage", np.rad2deg(stand.gap_rad), np.rad2deg(LARGEST_GAP_RAD),
-              "no view within an arc of {:.0f} degrees", "photograph the whole turn"),
-        _least("masks", masks.mean_iou, LEAST_MASK_IOU, "masks agree to {:.3f} only", "make better masks"),
-        _most("masks", suspects, MOST_SUSPECTS, "{:.0%} of the masks contradict the others", "mend the masks named"),
-        _most("masks", abs(masks.systematic_px), 2.5, "all masks are off by {:.1f} px", "make tighter masks"),
-        _least("poses", float(fit_iou.mean()), LEAST_FIT_IOU, "the fitted outline meets the masks to {:.3f} only",
-               "calibrate again, or use a marker board"),
-        _least("poses", float(fit_iou.min()), WORST_VIEW_IOU, "one view meets its mask to {:.3f} only",
-               "leave that view out, or take it again"),
-        _least("appearance", held_db, LEAST_HELD_OUT_DB, "views kept apart are met to {:.1f} dB only",
-               "keep lamps and exposure fixed, or use CAD or the photo route"),
-        _most("appearance", train_db - held_db, MOST_OVERFIT_DB, "views kept apart are {:.1f} dB worse",
-              "take more views"),
-        _most("shape", tunnels, MOST_HANDLES, "the surface has {:.0f} tunnels", "use CAD, or the photo route"),
+    if lighting is not None:
+        measures |= {
+            "explained": lighting.explained, "light_change": lighting.change, "light_change_srgb": lighting.change_srgb
+        }  # fmt: skip
+    # masks that were moved are judged by where they lie now, if that was looked at
+    off_px = 0.0 if doubts is not None else abs(masks.systematic_px)
+    worst = capture.views[int(fit_iou.argmin())].name
+    found_reasons = [
+        *_input(measures, off_px), *_fit(measures, worst), *_shape(measures["porous_share"]),
+        *([] if lighting is None else _light(lighting)), *(doubts or ()),
+        least("seen", measures["seen_share"], FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over",
+              "note"),
+        _material(probe, stand, capture),
     ]  # fmt: skip
-    notes = [
-        _least("coverage", seen, FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over", "note"),
-        None if identified else Reason(
-            subject="material", weight="note", said="material: not identified",
-            measured=float(np.rad2deg(stand.elevations_rad)), limit=float(np.rad2deg(SECOND_ELEVATION_RAD)),
-            next_step="add a second elevation, turn the part over, or give a light probe",
-        ),
-    ]  # fmt: skip
-    reasons = tuple(r for r in (*checks, *notes) if r is not None)
+    reasons = tuple(r for r in found_reasons if r is not None)
     refused = any(r.weight == "refuse" for r in reasons)
     outcome = "refused" if refused else "accepted with" if reasons else "accepted"
     return Verdict(outcome=outcome, reasons=reasons, measures=measures)
 
 
-def _least(
-    subject: str, value: float, limit: float, said: str, step: str, weight: Literal["refuse", "note"] = "refuse"
-) -> Reason | None:
-    """A reason when the value is below the limit or is not a number."""
-    if value >= limit:
+def _mean_db(views: Sequence[Mapping[str, Any]], held_out: bool) -> float:
+    values = [v["psnr_db"] for v in views if v["held_out"] == held_out]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _input(measures: Mapping[str, float], off_px: float) -> list[Reason | None]:
+    return [
+        least("views", measures["training_views"], LEAST_VIEWS, "{:.0f} training views", "take more views"),
+        most("coverage", measures["azimuth_gap_deg"], float(np.rad2deg(LARGEST_GAP_RAD)),
+             "no view within an arc of {:.0f} degrees", "photograph the whole turn, or use CAD for the side not seen"),
+        least("masks", measures["mask_iou"], LEAST_MASK_IOU, "masks agree to {:.3f} only", "make better masks"),
+        most("masks", measures["suspect_masks"], MOST_SUSPECTS, "{:.0%} of the masks contradict the others",
+             "mend the masks named"),
+        most("masks", off_px, MOST_OFF_PX, "all masks are off by {:.1f} px", "make tighter masks"),
+    ]  # fmt: skip
+
+
+def _fit(measures: Mapping[str, float], worst: str) -> list[Reason | None]:
+    held_db = measures["held_out_psnr_db"]
+    return [
+        least("poses", measures["fit_iou"], LEAST_FIT_IOU, "the fitted outline meets the masks to {:.3f} only",
+              "calibrate again, or put a marker board under the part"),
+        least("poses", measures["worst_view_iou"], WORST_VIEW_IOU, f"view {worst} meets its mask to {{:.3f}} only",
+              "leave that view out, or take it again"),
+        least("appearance", held_db, LEAST_HELD_OUT_DB, "views kept apart are met to {:.1f} dB only",
+              "keep lamps and exposure fixed, or use CAD or the photo route"),
+        most("appearance", measures["training_psnr_db"] - held_db, MOST_OVERFIT_DB,
+             "views kept apart are {:.1f} dB worse", "take more views"),
+    ]  # fmt: skip
+
+
+def _shape(porous: float) -> list[Reason | None]:
+    said = "{:.0%} of the surface lies in tunnels and voids where no light comes in"
+    if porous > MOST_POROUS:
+        return [most("shape", porous, MOST_POROUS, said, "use CAD, or the photo route")]
+    return [most("shape", porous, POROUS, said, "do not trust bores and the inside; use CAD where they matter", "note")]
+
+
+def _light(lighting: Lighting) -> list[Reason | None]:
+    said = "one light on one surface explains {:.0%} of what differs in the photographs: mirror-like, or lit unevenly"
+    step = "spray the part matt, spread the light, or use CAD or the photo route"
+    poor = lighting.explained < LEAST_EXPLAINED
+    limit = LEAST_EXPLAINED if poor else WELL_EXPLAINED
+    found = [least("appearance", lighting.explained, limit, said, step, "refuse" if poor else "note")]
+    if lighting.change > MOST_LIGHT_CHANGE and lighting.change_srgb > LEAST_CHANGE_SRGB:
+        found.append(Reason(
+            subject="light", weight="refuse", measured=lighting.change, limit=MOST_LIGHT_CHANGE,
+            said=f"the light changed before {lighting.after}",
+            next_step="photograph again and leave the lamps alone, or take what came after as a session of its own",
+        ))  # fmt: skip
+    return found
+
+
+def _material(probe: bool, stand: Geometry, capture: Capture) -> Reason | None:
+    if probe or stand.elevations_rad >= SECOND_ELEVATION_RAD or stand.sessions > 1 or capture.light == "part":
         return None
-    return _reason(subject, value, limit, said, step, weight)
-
-
-def _most(
-    subject: str, value: float, limit: float, said: str, step: str, weight: Literal["refuse", "note"] = "refuse"
-) -> Reason | None:
-    if value <= limit:
-        return None
-    return _reason(subject, value, limit, said, step, weight)
-
-
-def _reason(
-    subject: str, value: float, limit: float, said: str, step: str, weight: Literal["refuse", "note"]
-) -> Reason:
     return Reason(
-        subject=subject, weight=weight, said=said.format(value), measured=float(value), limit=float(limit),
-        next_step=step,
+        subject="material", weight="note", said="material: not identified",
+        measured=float(np.rad2deg(stand.elevations_rad)), limit=float(np.rad2deg(SECOND_ELEVATION_RAD)),
+        next_step="add a second elevation, turn the part over, or give a light probe",
     )  # fmt: skip

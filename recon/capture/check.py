@@ -14,6 +14,7 @@ from recon.capture.conventions import CONTRADICT, fitting, hull_iou
 from recon.capture.masks import FEWEST
 from recon.capture.model import Capture
 from recon.capture.source import Shot, Source
+from recon.capture.unfit import UnfitCapture
 
 FOCAL_OVER_SIDE = (0.2, 60.0)
 """Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
@@ -117,22 +118,22 @@ def _repeated(source: Source) -> Source:
 
 
 def check_poses(capture: Capture) -> None:
-    """InputError where masks and poses contradict each other; it names a convention that would fit, if one does."""
+    """UnfitCapture where masks and poses contradict each other; it names a convention that would fit, if one does."""
     blank = [v.name for v in capture.views if not 1e-4 < float(v.mask.mean()) < 0.98]
     if len(blank) == len(capture.views):
-        raise InputError("all masks are empty or full", "masks of the part, white on black", "check the mask files")
+        raise UnfitCapture("all masks are empty or full", "masks of the part, white on black", "check the mask files")
     found = hull_iou(capture.views)
     if found >= CONTRADICT:
         return
     fit = fitting(capture.views)
     given = f"the masks contradict the poses (the hull meets them with an overlap of {found:.2f})"
     if fit is not None and fit.iou > max(found + 0.1, CONTRADICT):
-        raise InputError(
+        raise UnfitCapture(
             given,
             "one still part seen by right poses",
             f"the poses fit (overlap {fit.iou:.2f}) if they are {fit.words}: convert them",
         )
-    raise InputError(
+    raise UnfitCapture(
         given,
         "one still part seen by right poses",
         "no other convention fits: check that the part did not move, and that each pose belongs to its photograph",
