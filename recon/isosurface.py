@@ -48,6 +48,22 @@ def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3)
     margin = 3 * cell
     lower = vertices.min(0) - margin
     count = np.ceil((vertices.max(0) + margin - lower) / cell).astype(int) + 1
+    field = signed_distances(vertices, faces, lower, cell, count)
+    upper = lower + (count - 1) * cell
+    found, triangles = largest_piece(*isosurface(field, lower, upper))
+    if handles(found, triangles) > MANY_HANDLES:
+        cleared = without_films(field, cell)
+        other = largest_piece(*isosurface(cleared, lower, upper))
+        if 2 * handles(*other) <= handles(found, triangles):
+            found, triangles = other
+    return relaxed(found, triangles, relax), triangles
+
+
+def signed_distances(
+    vertices: np.ndarray, faces: np.ndarray, lower: np.ndarray, cell: float, count: np.ndarray
+) -> np.ndarray:
+    """count: (3,) samples -> float32 of that shape: distance to the mesh, negative where its winding number says
+    inside. The first sample is at `lower`, the others `cell` apart."""
     mesh = wp.Mesh(
         wp.array(vertices.astype(np.float32), dtype=wp.vec3f, device="cpu"),
         wp.array(faces.reshape(-1).astype(np.int32), dtype=wp.int32, device="cpu"),
@@ -59,14 +75,7 @@ def remesh(vertices: np.ndarray, faces: np.ndarray, cell: float, relax: int = 3)
     wp.launch(
         kernels.signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu"
     )
-    upper = lower + (count - 1) * cell
-    found, triangles = largest_piece(*isosurface(field.numpy(), lower, upper))
-    if handles(found, triangles) > MANY_HANDLES:
-        cleared = without_films(field.numpy(), cell)
-        other = largest_piece(*isosurface(cleared, lower, upper))
-        if 2 * handles(*other) <= handles(found, triangles):
-            found, triangles = other
-    return relaxed(found, triangles, relax), triangles
+    return field.numpy()
 
 
 def without_films(field: np.ndarray, cell: float) -> np.ndarray:

@@ -43,6 +43,42 @@ def unshadowed(
 
 
 @wp.kernel(enable_backward=False)
+def walls(
+    mesh: wp.uint64,
+    points: wp.array(dtype=wp.vec3f),
+    normals: wp.array(dtype=wp.vec3f),
+    directions: wp.array(dtype=wp.vec3f),
+    lift: float,
+    far: float,
+    out: wp.array2d(dtype=wp.int32),
+):
+    vertex, number = wp.tid()
+    normal = normals[vertex]
+    direction = directions[number]
+    out[vertex, number] = -1
+    if wp.dot(normal, direction) > 0.0:
+        query = wp.mesh_query_ray(mesh, points[vertex] + normal * lift, direction, far)
+        if query.result:
+            if wp.dot(query.normal, direction) < 0.0:
+                out[vertex, number] = query.face
+
+
+@wp.kernel(enable_backward=False)
+def distances(
+    mesh: wp.uint64,
+    starts: wp.array(dtype=wp.vec3f),
+    ways: wp.array(dtype=wp.vec3f),
+    far: float,
+    out: wp.array(dtype=float),
+):
+    i = wp.tid()
+    query = wp.mesh_query_ray(mesh, starts[i], ways[i], far)
+    out[i] = -1.0
+    if query.result:
+        out[i] = query.t
+
+
+@wp.kernel(enable_backward=False)
 def sees_lamps(
     mesh: wp.uint64,
     points: wp.array(dtype=wp.vec3f),

@@ -30,6 +30,14 @@ class Occluder:
         wp.launch(kernels.unshadowed, tuple(out.shape), inputs, [as_warp(out)], device=self.device)
         return out
 
+    def walls(self, points: torch.Tensor, normals: torch.Tensor, directions: torch.Tensor, lift: float) -> torch.Tensor:
+        """As `unshadowed`, but (n, d) int32: the face whose front stands in a direction, -1 for none."""
+        out = torch.zeros(len(points), len(directions), dtype=torch.int32, device=points.device)
+        arrays = [as_warp(t.contiguous().float(), wp.vec3f) for t in (points, normals, directions)]
+        inputs = [self.mesh.id, *arrays, float(lift), 2.0 * self.size]
+        wp.launch(kernels.walls, tuple(out.shape), inputs, [as_warp(out)], device=self.device)
+        return out
+
     def sees_lamps(self, points: torch.Tensor, normals: torch.Tensor, lamps: torch.Tensor, lift: float) -> torch.Tensor:
         """points, normals (n, 3), lamps (k, 3) positions -> (n, k) uint8: 1 where the point sees the lamp."""
         out = torch.zeros(len(points), len(lamps), dtype=torch.uint8, device=points.device)
@@ -37,6 +45,16 @@ class Occluder:
         inputs = [self.mesh.id, *arrays, float(lift), 2.0 * self.size]
         wp.launch(kernels.sees_lamps, tuple(out.shape), inputs, [as_warp(out)], device=self.device)
         return out
+
+    def distances(self, starts: np.ndarray, ways: np.ndarray) -> np.ndarray:
+        """starts, ways (n, 3), ways unit -> (n,) float64 distance to the first face of either side, NaN for none."""
+        out = torch.zeros(len(starts), device=self._kept[0].device)
+        rays = [torch.tensor(np.asarray(a, np.float32), device=out.device) for a in (starts, ways)]
+        far = float(np.linalg.norm(starts - self._kept[0].cpu().numpy().mean(0), axis=1).max()) + 2 * self.size
+        inputs = [self.mesh.id, as_warp(rays[0], wp.vec3f), as_warp(rays[1], wp.vec3f), far]
+        wp.launch(kernels.distances, len(starts), inputs, [as_warp(out)], device=self.device)
+        found = out.cpu().numpy().astype(np.float64)
+        return np.where(found < 0, np.nan, found)
 
     def seen_from(
         self, points: torch.Tensor, normals: torch.Tensor, eyes: np.ndarray, lift: float, least_cosine: float = 0.0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from recon.fit.picture import Estimate, losses, picture
+from recon.bounce import walls
+from recon.fit.picture import Estimate, direct, losses, picture
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
+from recon.fit.seen import evenness, seen_colour
 from recon.fit.settings import Settings, Stage
 from recon.fit.unknowns import FAR, Unknowns
 from recon.keylights import KeyLights, key_lights
@@ -78,10 +80,30 @@ def estimate_of(
     unknowns: Unknowns,
     tables: list[torch.Tensor],
     keys: KeyLights | None = None,
+    bounced: Mapping[int, torch.Tensor] | None = None,
 ) -> Estimate:
     sharp = lobe_sharpness(unknowns.roughness)[0, 0]
     normals = vertex_normals(vertices, faces.long())
-    return Estimate(vertices, normals, unknowns, tables, lobes(sharp) @ unknowns.radiance, keys)
+    return Estimate(vertices, normals, unknowns, tables, lobes(sharp) @ unknowns.radiance, keys, bounced)
+
+
+@torch.no_grad()
+def bounces_of(
+    estimate: Estimate, faces: torch.Tensor, targets: Sequence[Target], lift: float
+) -> dict[int, torch.Tensor]:
+    """Per view, (n, 3) irradiance over pi that the estimate's own surface sends on to itself."""
+    standings = {t.session: t.standing for t in targets}
+    between = {
+        session: walls(estimate.vertices, estimate.normals, faces, standing.session_directions, lift)
+        for session, standing in standings.items()
+    }
+    albedo = estimate.unknowns.albedo
+    return {
+        t.number: between[t.session].light(
+            direct(estimate, t, slice(None), estimate.vertices, estimate.normals), albedo
+        )
+        for t in targets
+    }
 
 
 def run_stage(
@@ -113,9 +135,12 @@ def run_stage(
     )
     starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
     edges = _edges(fit.faces, fit.vertices.device)
+    normals = vertex_normals(fit.vertices, faces.long())
+    even_along = evenness(seen_colour(fit.vertices, faces, targets), normals, edges)
     order: list[int] = []
     tables: list[torch.Tensor] = []
     keys: KeyLights | None = None
+    bounced: dict[int, torch.Tensor] | None = None
     began = time.monotonic()
     for step in range(stage.steps):
         if deadline is not None and time.monotonic() > deadline:
@@ -128,18 +153,21 @@ def run_stage(
             tables = shadow_tables(vertices.detach(), faces, targets, LIFT * stage.cell, settings.shadows)
             lamps = settings.key_lights if settings.shadows else 0
             keys = lamps_of(vertices.detach(), faces, targets, unknowns, LIFT * stage.cell, lamps)
+            if settings.bounces and settings.shadows:
+                still = estimate_of(vertices.detach(), faces, unknowns, tables, keys)
+                bounced = bounces_of(still, faces, targets, LIFT * stage.cell)
         while len(order) < settings.views_per_step:
             order += [int(i) for i in rng.permutation(len(targets))]
         chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
         if vertices.requires_grad and stage.outlier_limit:
             vertices.register_hook(lambda g: limited(g, stage.outlier_limit))
-        estimate = estimate_of(vertices, faces, unknowns, tables, keys)
+        estimate = estimate_of(vertices, faces, unknowns, tables, keys, bounced)
         colour = mask = torch.zeros((), device=vertices.device)
         for number in chosen:
             seen, _ = picture(estimate, targets[number], topology, rasterizer)
             one, two = losses(seen, targets[number])
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
-        smooth = regularisers(unknowns, edges, settings)
+        smooth = regularisers(unknowns, edges, settings, even_along)
         total = colour + settings.mask_weight * mask + smooth
         shape.zero_grad()
         rest.zero_grad()
@@ -173,15 +201,19 @@ def limited(gradient: torch.Tensor, limit: float) -> torch.Tensor:
     return gradient * (most / length.clamp(min=1e-30)).clamp(max=1.0)
 
 
-def regularisers(unknowns: Unknowns, edges: torch.Tensor, settings: Settings) -> torch.Tensor:
-    """Albedo even along edges, light even between neighbouring cells and near grey, gains near one.
+def regularisers(
+    unknowns: Unknowns, edges: torch.Tensor, settings: Settings, even_along: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Albedo even along edges (as far as `even_along` (e,) says), light between neighbouring cells and near grey, gains
+    near one.
 
     Photographs alone cannot tell a dark part in bright light from a bright part in dim light: the mean albedo is kept
     where the photographs show it under light of radiance one, and unevenness counts relative to it.
     """
     albedo = unknowns.albedo
     mean = albedo.mean()
-    along = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs().mean() / mean
+    steps = (albedo[edges[:, 0]] - albedo[edges[:, 1]]).abs()
+    along = (steps if even_along is None else steps * even_along[:, None]).mean() / mean
     drift = torch.log(mean / unknowns.mean_albedo) ** 2
     radiance = torch.log(unknowns.radiance + 1e-3)
     grey = (radiance - radiance.mean(1, keepdim=True)).abs().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,8 @@ SATURATED = 0.99
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """vertices, normals (n, 3), unit frame. unshadowed: per session (n, coarse cells). blurred: (fine, 3) light under
-    the gloss lobe. keys: the brightest cells, None where all light is soft and far."""
+    the gloss lobe. keys: the brightest cells, None where all light is soft and far. bounced: per view, (n, 3)
+    irradiance over pi that comes by way of the part itself; None where that is left out."""
 
     vertices: torch.Tensor
     normals: torch.Tensor
@@ -26,6 +28,19 @@ class Estimate:
     unshadowed: list[torch.Tensor]
     blurred: torch.Tensor
     keys: KeyLights | None = None
+    bounced: Mapping[int, torch.Tensor] | None = None
+
+
+def direct(
+    estimate: Estimate, target: Target, chosen: torch.Tensor | slice, points: torch.Tensor, normals: torch.Tensor
+) -> torch.Tensor:
+    """(k, 3) irradiance over pi of the sky and the lamps at the chosen vertices, whose points and normals are given."""
+    table = estimate.unshadowed[target.session][chosen]
+    radiance, near = estimate.unknowns.radiance, estimate.unknowns.nearness
+    if estimate.keys is None:
+        return diffuse_light(normals, table, target.standing, radiance)
+    key = estimate.keys.of(target.number, chosen)
+    return keyed_light(points, normals, table, target.standing, radiance, near, key)
 
 
 def lit(estimate: Estimate, target: Target, chosen: torch.Tensor | slice) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,13 +49,10 @@ def lit(estimate: Estimate, target: Target, chosen: torch.Tensor | slice) -> tup
     table = estimate.unshadowed[target.session][chosen]
     whole = estimate.unknowns.optics()
     optics = Optics(whole.albedo[chosen], whole.roughness[chosen], whole.metallic[chosen])
-    radiance, near = estimate.unknowns.radiance, estimate.unknowns.nearness
-    if estimate.keys is None:
-        diffuse = diffuse_light(normals, table, target.standing, radiance)
-    else:
-        key = estimate.keys.of(target.number, chosen)
-        diffuse = keyed_light(points, normals, table, target.standing, radiance, near, key)
-    near = None if estimate.keys is None else near
+    diffuse = direct(estimate, target, chosen, points, normals)
+    if estimate.bounced is not None:
+        diffuse = diffuse + estimate.bounced[target.number][chosen]
+    near = None if estimate.keys is None else estimate.unknowns.nearness
     shine = specular_light(points, normals, table, optics, target.standing, estimate.blurred, near)
     return diffuse * (1 - optics.metallic), shine
 

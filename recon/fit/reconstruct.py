@@ -15,6 +15,7 @@ from core.seeds import child
 from recon.capture.model import Capture
 from recon.fit.optimise import Fit, Progress, run_stage
 from recon.fit.problem import Target, UnitFrame, targets
+from recon.fit.seen import seen_colour
 from recon.fit.settings import Settings
 from recon.fit.summary import summary
 from recon.fit.unknowns import Unknowns
@@ -24,8 +25,7 @@ from recon.light import FINE
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
-from recon.shading import vertex_normals
-from recon.visibility import Occluder
+from recon.stereo import dug
 
 SKIPPED_LIMIT = 0.01
 
@@ -40,14 +40,14 @@ def reconstruct(
     device: str = "cpu",
 ) -> Reconstruction:
     """Fit the training views of a capture. start: vertices (n, 3) and faces (m, 3) in the capture's frame instead of
-    its visual hull. On the CPU the same seed gives the same mesh, unless `settings.minutes` stopped the fit early.
+    what `beginning` finds. On the CPU the same seed gives the same mesh, unless `settings.minutes` stopped it early.
 
     GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
     """
     rasterizer = rasterizer or WarpRasterizer()
     began = time.monotonic()
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
-    vertices, faces = start if start is not None else visual_hull(capture, settings.hull_resolution)
+    vertices, faces = start if start is not None else beginning(capture, settings)
     frame = UnitFrame.of(vertices)
     unit = frame.unit(vertices)
     fit: Fit | None = None
@@ -86,6 +86,12 @@ def reconstruct(
     return summary(fit, capture, views, frame, settings, rasterizer, facts)
 
 
+def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """The visual hull, with the pockets that photographs show; vertices (n, 3) in the capture's frame, faces (m, 3)."""
+    hull = visual_hull(capture, settings.hull_resolution)
+    return dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull
+
+
 def surface_area(vertices: np.ndarray, faces: np.ndarray) -> float:
     t = vertices[faces]
     return float(np.linalg.norm(np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]), axis=1).sum() / 2)
@@ -97,28 +103,6 @@ def _begin(vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_co
     triangles = torch.as_tensor(faces, device=device)
     albedo = seen_colour(points, triangles, views).clamp(0.02, 0.9)
     return Fit(points, faces, Unknowns.start(albedo, FINE[0] * FINE[1], view_count))
-
-
-def seen_colour(points: torch.Tensor, faces: torch.Tensor, views: list[Target]) -> torch.Tensor:
-    """(n, 3) mean linear colour of the photographs at each vertex, over the views that see it (grey where none)."""
-    normals = vertex_normals(points, faces.long())
-    eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
-    seen = Occluder(points, faces).seen_from(points, normals, eyes, 0.005, 0.2)
-    total = torch.zeros_like(points)
-    weight = torch.zeros(len(points), 1, device=points.device)
-    for number, target in enumerate(views):
-        position = target.project(points)
-        grid = position[:, :2] / position[:, 2:] / torch.tensor(target.size[::-1], device=points.device) * 2 - 1
-        linear = torch.where(
-            target.photograph <= 0.04045, target.photograph / 12.92, ((target.photograph + 0.055) / 1.055) ** 2.4
-        )
-        colour = torch.nn.functional.grid_sample(linear.permute(2, 0, 1)[None], grid[None, None], align_corners=False)[
-            0, :, 0
-        ].T
-        visible = seen[number].float()[:, None]
-        total, weight = total + colour * visible, weight + visible
-    grey = total.sum(0) / weight.sum().clamp(min=1)
-    return torch.where(weight > 0, total / weight.clamp(min=1), grey)
 
 
 def _carried(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> Fit:

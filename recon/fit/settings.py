@@ -41,7 +41,8 @@ class Settings:
     """stages: coarse to fine. stiffness: of the preconditioner. shadow_every: steps between new shadow tables.
     key_lights: brightest cells of the light that are lamps with a distance and shadows of their own.
 
-    shadows, turning_light: False only to show what they are worth. weights: of the loss' terms.
+    stereo: the hull's pockets are dug out by depths from pairs of photographs before the fit begins.
+    shadows, bounces, turning_light: False only to show what they are worth. weights: of the loss' terms.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Settings:
     shadow_every: int = 60
     key_lights: int = 24
     shadows: bool = True
+    bounces: bool = True
+    stereo: bool = True
     turning_light: bool = True
     mask_weight: float = 5.0
     albedo_rate: float = 0.02

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from recon.capture.model import Capture
-from recon.fit.optimise import LIFT, Fit, estimate_of, lamps_of, shadow_tables
+from recon.fit.optimise import LIFT, Fit, bounces_of, estimate_of, lamps_of, shadow_tables
 from recon.fit.picture import lit, picture, srgb
 from recon.fit.problem import Target, UnitFrame
 from recon.fit.settings import Settings
@@ -38,6 +39,8 @@ def summary(
     lamps = settings.key_lights if settings.shadows else 0
     keys = lamps_of(fit.vertices, topology.faces, views, fit.unknowns, lift, lamps)
     estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables, keys)
+    if settings.bounces and settings.shadows:
+        estimate = replace(estimate, bounced=bounces_of(estimate, topology.faces, views, lift))
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
     seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
     seen = seen.cpu().numpy() > 0
