@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered  # noqa: E402
-from inpaint_realism import crop_about, realism  # noqa: E402
+from inpaint_realism import realism, stacked  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
@@ -181,8 +181,8 @@ def judged(ground: Ground, made: Mapping[str, Made], steps: int, seed: int) -> d
     rows = {n: m.shown for n, m in made.items() if len(m.shown) >= LEAST}
     if not rows or len(ground.real) < LEAST:
         return {}
-    real = np.stack([crop_about(image, mask) for image, mask, _ in ground.real])
-    crops = {n: np.stack([crop_about(image, task.mask) for task, image, _ in shown]) for n, shown in rows.items()}
+    real = stacked([(image, mask) for image, mask, _ in ground.real])
+    crops = {n: stacked([(image, task.mask) for task, image, _ in shown]) for n, shown in rows.items()}
     groups = {n: np.array([task.group for task, _, _ in shown]) for n, shown in rows.items()}
     return realism(real, crops, np.array([g for _, _, g in ground.real]), groups, steps, child_seed(seed, "realism"))
 
@@ -280,7 +280,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--random", type=int, default=1000, help="random masks; a tenth for learned painters")
     parser.add_argument("--seeds", type=int, default=5, help="of the segmenter")
     parser.add_argument("--steps", type=int, default=200, help="of each segmenter")
-    parser.add_argument("--judge-steps", type=int, default=150, help="of each classifier")
+    parser.add_argument("--judge-steps", type=int, default=300, help="of each classifier")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", type=Path, nargs="?", const=Path(), help="the embedded model too, or these weights")
     parser.add_argument("--sd15", nargs=2, metavar=("LEARNED", "BASE"), help="Stable Diffusion 1.5 too")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,23 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Judge(nn.Module):
-    """(n, 3, s, s) -> features (n, 64) -> (n, classes)."""
+class Judge(nn.Sequential):
+    """(n, d) features -> (n, 2) logits: made, real."""
 
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        widths = (3, 16, 32, 64)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in itertools.pairwise(widths))
-        self.norms = nn.ModuleList(nn.GroupNorm(4, w) for w in widths[1:])
-        self.last = nn.Linear(64, classes)
-
-    def features(self, x: Tensor) -> Tensor:
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = F.silu(norm(layer(x)))
-        return 0.5 * (x.mean((2, 3)) + x.amax((2, 3)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.features(x))
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Linear(width, 24), nn.SiLU(), nn.Dropout(0.3), nn.Linear(24, 2))
 
 
 class Segmenter(nn.Module):
@@ -41,7 +28,7 @@ class Segmenter(nn.Module):
         nn.init.constant_(self.last.bias, -4.0)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        one = self.one(x)
+        one = self.one(x.contiguous(memory_format=torch.channels_last))
         two = self.two(F.max_pool2d(one, 2))
         deep = self.three(F.max_pool2d(two, 2))
         two = self.up2(torch.cat([F.interpolate(deep, scale_factor=2.0), two], 1))
@@ -70,17 +57,30 @@ def taught(
     torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        net = make().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = make()
+        error = _steps(net, batch, loss, steps, rate)
+    assert np.isfinite(error)
+    return net.eval()
+
+
+def _steps(
+    net: nn.Module,
+    batch: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    steps: int,
+    rate: float,
+) -> float:
+    """The loss of the last step."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2), pct_start=0.2)
     for step in range(steps):
         given, wanted = (torch.from_numpy(a) for a in batch(step))
-        error = loss(net(given.contiguous(memory_format=torch.channels_last)), wanted)
+        error = loss(net(given), wanted)
         optimizer.zero_grad(set_to_none=True)
         error.backward()
         optimizer.step()
         schedule.step()
-    return net.eval()
+    return float(error.detach())
 
 
 def overlap_loss(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -35,11 +35,13 @@ class Crop:
 
 
 class Painter(Protocol):
-    """A backend. name: tiny, sd15, sd15-controlnet. size: side of the crops that it paints, pixels. types: the kinds
-    of damage that it knows, GOOD among them. facts: what a manifest keeps (weights' sha256, steps, guidance)."""
+    """A backend. name: tiny, sd15, sd15-controlnet. size: side of the crops that it paints, pixels. cell: side of the
+    least block of pixels that it works on; masks are magnified until they span two. types: the kinds of damage that
+    it knows, GOOD among them. facts: what a manifest keeps (weights' sha256, steps, guidance)."""
 
     name: str
     size: int
+    cell: int
     types: tuple[str, ...]
     facts: Mapping[str, Any]
 

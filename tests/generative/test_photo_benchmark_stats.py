@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from inpaint_data import photographs, random_case, rendered, tiles
-from inpaint_realism import crop_about, realism
+from inpaint_realism import features_of, realism, stacked
 from inpaint_stats import (
     BINS,
     auc,
@@ -117,15 +117,35 @@ def test_the_paired_comparison_sees_what_is_better_and_not_what_is_equal() -> No
     assert high - low < spread[1] - spread[0], "pairing by tile takes the tiles' own spread out"
 
 
+def plates(name: str, depth: float, rough: float = 0.0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Grainy plates with a spot of some depth and roughness, and the spot's mask."""
+    made = []
+    for k in range(60):
+        rng = child(k, name)
+        mask = np.zeros((40, 40), bool)
+        y, x = rng.integers(12, 22, 2)
+        mask[y : y + 7, x : x + 8] = True
+        change = -depth * rng.uniform(0.5, 1.5) + rough * rng.normal(size=(40, 40))
+        image = rng.uniform(80, 160) + 4 * rng.normal(size=(40, 40)) + change * mask
+        made.append((np.clip(image, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2), mask))
+    return made
+
+
 def test_a_classifier_cannot_tell_copies_and_tells_what_differs() -> None:
-    rng = child(6, "crops")
-    real, alike = (rng.normal(0, 0.3, (48, 16, 16, 3)).astype(np.float32) for _ in range(2))
-    marked = rng.normal(0, 0.3, (48, 16, 16, 3)).astype(np.float32)
-    marked[:, 6:10, 6:10] += 1.5
-    groups = np.arange(48)
-    found = realism(real, {"alike": alike, "marked": marked}, groups, {"alike": groups, "marked": groups}, 40, 1)
-    assert 0.25 < found["alike"][0] < 0.75 and found["marked"][0] > 0.9
-    assert found["alike"][1] < 0.5 * found["marked"][1]
+    real, alike = stacked(plates("real", 30)), stacked(plates("alike", 30))
+    groups = np.arange(60)
+    made = {"alike": alike, "rough": stacked(plates("rough", 30, 10)), "deep": stacked(plates("deep", 60))}
+    found = realism(real, made, groups, dict.fromkeys(made, groups), 80, 1)
+    assert 0.3 < found["alike"][0] < 0.7
+    assert found["rough"][0] > 0.9 and found["deep"][0] > 0.8
+    assert found["alike"][1] < 0.2 * found["rough"][1]
+
+
+def test_features_say_nothing_of_exposure() -> None:
+    (image, mask), *_ = plates("real", 30)
+    dark = np.rint(image * 0.5).astype(np.uint8)
+    assert np.abs(features_of(image, mask) - features_of(dark, mask)).max() < 0.35
+    assert np.isfinite(features_of(np.full((20, 20, 3), 7, np.uint8), mask[:20, :20] | np.eye(20, dtype=bool))).all()
 
 
 def test_a_segmenter_learns_what_it_is_shown() -> None:
@@ -188,13 +208,8 @@ def test_rendered_pairs_are_split_and_keep_their_truth(tmp_path: Path) -> None:
         assert not any((e.image == image).all() for e in ground.given)
 
 
-def test_crops_hold_their_mask_and_random_masks_are_usable() -> None:
+def test_random_masks_are_usable() -> None:
     image = np.full((50, 200, 3), 100, np.uint8)
-    mask = np.zeros((50, 200), bool)
-    mask[20:24, 0:150] = True
-    image[mask] = 200
-    crop = crop_about(image, mask)
-    assert crop.shape == (64, 64, 3) and abs(crop.mean()) < 1e-4 and crop.max() > 0.5
     for k in range(300):
         picture, where = random_case([image], child(k, "case"))
         assert picture.shape[:2] == where.shape and where.any() and not where.all()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from core.errors import InputError, RenderError
+from core.errors import InputError
 from defects.generative.label import grain_sigma, standing_out
+from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD, Crop
 from defects.generative.sd15.learned import weights_hash
 from defects.generative.sd15.models import Networks, Precision, trained_networks
@@ -69,17 +69,13 @@ class Sd15Painter:
         if damage not in self.types:
             raise InputError(f"damage '{damage}'", f"one of {', '.join(self.types)}", "train it, or choose a known one")
         guidance = 1.0 if damage == GOOD else self._guidance
-        try:
+        smaller = max(64, self.size * 3 // 4 // 64 * 64)
+        do = f"use --size {smaller}, --precision float16 or --device cpu"
+        with enough_memory(f"a crop of {self.size} px", do):
             return sampled(
                 self._pipe, self._nets, crop.image, crop.mask, damage, seed, steps=self._steps, guidance=guidance,
                 blended=blended,
             )  # fmt: skip
-        except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise RenderError(
-                f"a crop of {self.size} px does not fit into the memory of the device", "free memory",
-                f"use --size {max(64, self.size * 3 // 4 // 64 * 64)}, --precision float16 or --device cpu",
-            ) from error  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from core.files import sha256_json, write_json
 from core.seeds import child_seed
 from defects.generative.augment import Example
 from defects.generative.examples import types_of
+from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD
 from defects.generative.sd15.batches import Batch, drawn
 from defects.generative.sd15.blend import blocks
@@ -91,16 +92,12 @@ class _Run:
         for k in range(s.accumulate):
             at = slice(k * s.batch, (k + 1) * s.batch)
             part = Batch(batch.images[at].to(s.device), batch.masks[at].to(s.device), batch.damage[at])
-            try:
+            do = "lower --batch or --size, or use --checkpointing or --precision bfloat16"
+            with enough_memory(f"a batch of {s.batch} crops of {s.size} px", do):
                 with torch.autocast(torch.device(s.device).type, Precision[s.precision],
                                     enabled=s.precision != "float32"):  # fmt: skip
                     loss = loss_of(self.nets, part, draws, s) / s.accumulate
                 self.scaler.scale(loss).backward()
-            except torch.cuda.OutOfMemoryError as error:
-                raise RenderError(
-                    f"a batch of {s.batch} crops of {s.size} px does not fit into the memory of the device",
-                    "free memory", "lower --batch or --size, or use --checkpointing or --precision bfloat16",
-                ) from error  # fmt: skip
             total += float(loss.detach())
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(list(self.learned.values()), s.clip)

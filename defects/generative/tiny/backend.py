@@ -11,21 +11,25 @@ import torch
 
 from core.errors import InputError
 from core.files import sha256_file
+from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD, Crop
 from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.diffusion import sample
 from defects.generative.tiny.grain import edited
+from defects.generative.tiny.net import FOLD
 from defects.generative.tiny.weights import WEIGHTS, load_weights
 
 
 class TinyPainter:
-    """weights: None for those that Flawsmith ships. steps, guidance: None for what the weights say.
+    """cell: the first convolution sees blocks of this many pixels. weights: None for those that Flawsmith ships.
+    steps, guidance: None for what the weights say.
 
     Each crop is sampled by itself, in float32 on the CPU unless `device` says otherwise, from noise that a generator
     on the CPU draws from its seed: the same crop, damage and seed give the same image whatever stands beside it.
     """
 
     name = "tiny"
+    cell = FOLD
 
     def __init__(
         self,
@@ -59,7 +63,12 @@ class TinyPainter:
         draws = torch.Generator().manual_seed(seed % 2**63)
         shape = (1, 3, *crop.mask.shape)
         noise, grain = torch.randn(shape, generator=draws), torch.randn(shape, generator=draws)
-        change = sample(
+        with enough_memory(f"a crop of {self.size} px", "end other programs, or use --device cpu"):
+            change = self._change(crop, kind, noise)
+        return edited(crop.image, _image(change), _image(grain))
+
+    def _change(self, crop: Crop, kind: str, noise: torch.Tensor) -> torch.Tensor:
+        return sample(
             self._net,
             torch.from_numpy(condition(crop.image, crop.mask, crop.part))[None].to(self._device),
             torch.from_numpy(crop.mask.astype(np.float32))[None, None].to(self._device),
@@ -71,7 +80,6 @@ class TinyPainter:
             steps=self.steps,
             guidance=1.0 if kind == GOOD else self.guidance,
         )
-        return edited(crop.image, _image(change), _image(grain))
 
     def _refuse(self, crop: Crop, kind: str) -> None:
         if kind not in self.types:
