@@ -37,8 +37,11 @@ WHOLE = {"kind": "fixed", "up": "+z", "elevation_deg": 50, "azimuth_deg": -60}
 CLOSE = {"kind": "look_at_defect", "field_defects": 3.2, "tilt_deg": 12, "off_centre": 0}
 FINISHES = ("milled_steel", "powder_coat_grey", "gloss_paint_blue")
 """A defect is shown on the first of these that it can sit on."""
+HOUSING = "parts/bearing_housing.step"
+PART_OF = {"boss_missing": "parts/stepped_shaft.step"}
+"""The housing has no boss that stands free."""
 BASE: dict[str, Any] = {
-    "part": {"path": "parts/bearing_housing.step", "regions": ["planar"]}, "material": "milled_steel",
+    "part": {"path": HOUSING, "regions": ["planar"]}, "material": "milled_steel",
     "blueprints": ["scratch_handling"], "station": "soft_box", "camera": "area_5mp_25mm", "viewpoint": WHOLE,
     "backdrop": "paper", "images": 1, "size_px": SIDE, "samples": SAMPLES, "twin": "none", "outputs": [],
     "good_fraction": 1.0, "tries": 20,
@@ -73,11 +76,16 @@ def wholes(folder: str, names: list[str]) -> Wanted:
 
 def closeups(names: list[str]) -> Wanted:
     """A defect close up, on a plane, where it is easiest to see."""
-    by_finish: dict[str, list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in names:
-        by_finish[finish_for(name)].append(name)
-    for finish, members in by_finish.items():
-        stock = load_stock(recipe(material=finish, blueprints=members, good_fraction=0.0, viewpoint=CLOSE))
+        groups[finish_for(name), PART_OF.get(name, HOUSING)].append(name)
+    for (finish, part), members in groups.items():
+        stock = load_stock(
+            recipe(
+                part={"path": part, "regions": ["planar"]}, material=finish, blueprints=members, good_fraction=0.0,
+                viewpoint=CLOSE,
+            )
+        )  # fmt: skip
         for name in members:
             entries = tuple(e for e in stock.resolved.blueprints if e.blueprint.name == name)
             yield name, replace(stock, resolved=replace(stock.resolved, blueprints=entries))

@@ -10,6 +10,7 @@ import trimesh
 
 from core.defect import Site
 from core.mesh import Mesh, barycentric
+from core.seeds import child
 from defects.procedural.chart import Unfolding, unfold
 from defects.procedural.refine import located, refine_around, triangle_distance
 
@@ -161,3 +162,35 @@ def shot_errors(
     found = looked_up(mesh, chart, surface.shoot(site, length, angle))
     wanted = length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return np.linalg.norm(found - wanted, axis=1)
+
+
+def rounded_plate() -> Mesh:
+    """A plate 1 mm thick with a round rim: no sharp edge between its two sides."""
+    t = np.linspace(-np.pi / 2, np.pi / 2, 9)
+    side = np.c_[0.020 + 0.0005 * np.cos(t), 0.0005 * np.sin(t)]
+    outline = np.r_[side, -side]
+    n, rows = len(outline), 5
+    y = np.linspace(-0.02, 0.02, rows)
+    vertices = np.concatenate([np.c_[outline[:, 0], np.full(n, v), outline[:, 1]] for v in y])
+    quads = [
+        (r * n + i, r * n + (i + 1) % n, (r + 1) * n + (i + 1) % n, (r + 1) * n + i)
+        for r in range(rows - 1)
+        for i in range(n)
+    ]
+    return Mesh(vertices, np.array([f for a, b, c, d in quads for f in ((a, c, b), (a, d, c))]))
+
+
+def spiral_ramp() -> Mesh:
+    """A ramp that winds three times round an axis, like the flank of a thread."""
+    turns = np.linspace(0, 6 * np.pi, 121)
+    radii = np.linspace(0.001, 0.006, 9)
+    a, r = np.meshgrid(turns, radii, indexing="ij")
+    vertices = np.stack([r * np.cos(a), r * np.sin(a), 0.0008 * a / (2 * np.pi)], axis=-1).reshape(-1, 3)
+    i = np.arange(121 * 9).reshape(121, 9)
+    p, q, s, t = (x.ravel() for x in (i[:-1, :-1], i[:-1, 1:], i[1:, 1:], i[1:, :-1]))
+    return Mesh(vertices, np.concatenate([np.stack([p, q, s], 1), np.stack([p, s, t], 1)]))
+
+
+def unit_vector(seed: int) -> np.ndarray:
+    v = child(seed, "direction").normal(size=3)
+    return v / np.linalg.norm(v)

@@ -7,6 +7,7 @@ import numpy as np
 import open3d as o3d
 
 from core.mesh import NORMAL, Mesh
+from core.seeds import child
 from defects.procedural.solids import Pair, compact, creased_normals, is_closed
 from defects.procedural.workpiece import BASE
 
@@ -97,3 +98,18 @@ def assert_rays_agree(clean: Mesh, defected: Mesh, rng: np.random.Generator, abo
     assert not (~differs & tagged & away & ~near_cut).any()
     assert (differs & tagged).sum() > 0.9 * tagged.sum()
     return int(tagged.sum())
+
+
+def label_area_on_surface(mesh: Mesh, chart: str, layers, n: int = 400_000) -> float:
+    """Square metres of the surface on which the label's signed distance is negative, by random points."""
+    uv = mesh.corner[chart]
+    rows = np.flatnonzero(np.isfinite(uv).all(axis=(1, 2)))
+    low, high = np.asarray(layers.origin_m), np.asarray(layers.origin_m) + layers.size_m
+    rows = rows[((uv[rows].min(1) < high) & (uv[rows].max(1) > low)).all(1)]
+    rng = child(1, "area")
+    pick = rng.choice(rows, n, p=mesh.areas[rows] / mesh.areas[rows].sum())
+    s, t = np.sqrt(rng.uniform(size=n)), rng.uniform(size=n)
+    where = np.stack([1 - s, s * (1 - t), s * t], 1)
+    at = np.einsum("nc,nck->nk", where, uv[pick])
+    inside = ((at > low) & (at < high)).all(1)
+    return float((inside & (layers.sample("sdf_m", at) < 0)).mean() * mesh.areas[rows].sum())

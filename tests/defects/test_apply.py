@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from solid_parts import assert_kept_identical, assert_rays_agree, plate
+from solid_parts import assert_kept_identical, assert_rays_agree, label_area_on_surface, plate
 
 from core.blueprint import Blueprint, Facing, Limit, Limits, Placement
 from core.distributions import Distribution, constant
@@ -69,21 +69,6 @@ def test_decals_leave_one_mesh_with_a_chart_that_holds_the_label():
         assert np.isnan(uv[~valid]).all() and valid.any()
         area = label_area_on_surface(made.clean, defect.chart, defect.layers)
         assert area * 1e6 == pytest.approx(defect.measured["label_area_mm2"], rel=0.03)
-
-
-def label_area_on_surface(mesh: Mesh, chart: str, layers, n: int = 400_000) -> float:
-    """Square metres of the surface on which the label's signed distance is negative, by random points."""
-    uv = mesh.corner[chart]
-    rows = np.flatnonzero(np.isfinite(uv).all(axis=(1, 2)))
-    low, high = np.asarray(layers.origin_m), np.asarray(layers.origin_m) + layers.size_m
-    rows = rows[((uv[rows].min(1) < high) & (uv[rows].max(1) > low)).all(1)]
-    rng = child(1, "area")
-    pick = rng.choice(rows, n, p=mesh.areas[rows] / mesh.areas[rows].sum())
-    s, t = np.sqrt(rng.uniform(size=n)), rng.uniform(size=n)
-    where = np.stack([1 - s, s * (1 - t), s * t], 1)
-    at = np.einsum("nc,nck->nk", where, uv[pick])
-    inside = ((at > low) & (at < high)).all(1)
-    return float((inside & (layers.sample("sdf_m", at) < 0)).mean() * mesh.areas[rows].sum())
 
 
 def test_the_chart_starts_at_the_site():

@@ -16,11 +16,14 @@ from chart_shapes import (
     refined_chart,
     ring,
     ring_surface,
+    rounded_plate,
     sheet,
     shot_errors,
     site_near,
     sphere_surface,
+    spiral_ramp,
     strips,
+    unit_vector,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,11 +39,6 @@ from defects.procedural.refine import located, refine_around
 MM = 1e-3
 angles = st.floats(0.0, 2 * np.pi)
 seeds = st.integers(0, 10**6)
-
-
-def unit_vector(seed: int) -> np.ndarray:
-    v = child(seed, "direction").normal(size=3)
-    return v / np.linalg.norm(v)
 
 
 def flat_coordinates(points: np.ndarray, site: Site) -> np.ndarray:
@@ -257,22 +255,6 @@ def test_it_stops_before_the_cut_locus_of_a_cylinder() -> None:
     assert overlaps(chart, 2, 0.05) == 0
 
 
-def rounded_plate() -> Mesh:
-    """A plate 1 mm thick with a round rim: no sharp edge between its two sides."""
-    t = np.linspace(-np.pi / 2, np.pi / 2, 9)
-    side = np.c_[0.020 + 0.0005 * np.cos(t), 0.0005 * np.sin(t)]
-    outline = np.r_[side, -side]
-    n, rows = len(outline), 5
-    y = np.linspace(-0.02, 0.02, rows)
-    vertices = np.concatenate([np.c_[outline[:, 0], np.full(n, v), outline[:, 1]] for v in y])
-    quads = [
-        (r * n + i, r * n + (i + 1) % n, (r + 1) * n + (i + 1) % n, (r + 1) * n + i)
-        for r in range(rows - 1)
-        for i in range(n)
-    ]
-    return Mesh(vertices, np.array([f for a, b, c, d in quads for f in ((a, c, b), (a, d, c))]))
-
-
 def test_a_thin_wall_keeps_its_far_side_out() -> None:
     plate = rounded_plate()
     site = site_near(plate, np.array([0.018, 0.001, 0.0005]), np.array([1.0, 0, 0]))
@@ -282,17 +264,6 @@ def test_a_thin_wall_keeps_its_far_side_out() -> None:
     assert (fine.face_normals[chart.valid][:, 2] > -0.5 - 1e-6).all()
     assert 0.002 < chart.reached_m < 0.0035
     assert not chart.valid[fine.triangles.mean(axis=1)[:, 2] < -0.00049].any()
-
-
-def spiral_ramp() -> Mesh:
-    """A ramp that winds three times round an axis, like the flank of a thread."""
-    turns = np.linspace(0, 6 * np.pi, 121)
-    radii = np.linspace(0.001, 0.006, 9)
-    a, r = np.meshgrid(turns, radii, indexing="ij")
-    vertices = np.stack([r * np.cos(a), r * np.sin(a), 0.0008 * a / (2 * np.pi)], axis=-1).reshape(-1, 3)
-    i = np.arange(121 * 9).reshape(121, 9)
-    p, q, s, t = (x.ravel() for x in (i[:-1, :-1], i[:-1, 1:], i[1:, 1:], i[1:, :-1]))
-    return Mesh(vertices, np.concatenate([np.stack([p, q, s], 1), np.stack([p, s, t], 1)]))
 
 
 def test_a_spiral_is_not_laid_over_itself() -> None:
