@@ -127,6 +127,8 @@ def check_poses(capture: Capture) -> None:
         return
     fit = fitting(capture.views)
     given = f"the masks contradict the poses (the hull meets them with an overlap of {found:.2f})"
+    if not found:
+        given = "the masks have nothing in common: no point lies inside all of them"
     if fit is not None and fit.iou > max(found + 0.1, CONTRADICT):
         raise UnfitCapture(
             given,
@@ -136,5 +138,6 @@ def check_poses(capture: Capture) -> None:
     raise UnfitCapture(
         given,
         "one still part seen by right poses",
-        "no other convention fits: check that the part did not move, and that each pose belongs to its photograph",
+        "no other convention fits: check that there is a part in the photographs, that it did not move, and that each "
+        "pose belongs to its photograph",
     )
