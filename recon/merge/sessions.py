@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from core.errors import InputError
+from recon.capture.masks import FEWEST, cross_check
 from recon.capture.model import Capture, Session, View
 from recon.merge.camera import Moved, moved
 from recon.merge.coherence import Pose, coherence
@@ -36,7 +38,7 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
         return capture, None
     sessions, done, told = list(capture.sessions), {first: apart[first]}, []
     for n in others:
-        found = register(joined, lone[n], sessions[n].name, scaled=not capture.metric)
+        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture)
         here = [brought(v, found.pose) for v in apart[n]]
         sessions[n] = brought_session(sessions[n], found.pose)
         camera = _nearest_standing(done, sessions, here, n)
@@ -50,6 +52,28 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     place = {v.name: v for views in done.values() for v in views}
     views = tuple(place[v.name] for v in capture.views)
     return replace(capture, views=views, sessions=tuple(sessions), notes=(*capture.notes, *report.notes)), report
+
+
+def _registered(first: Seating, other: Seating, name: str, capture: Capture) -> tuple[Registration, Seating, Seating]:
+    """The registration and what it was found from: if that fails, without masks that their own session contradicts."""
+    scaled = not capture.metric
+    try:
+        return register(first, other, name, scaled=scaled), first, other
+    except InputError:
+        trusted = [_trusted(one, capture) for one in (first, other)]
+        if all(len(t) == len(one.views) for t, one in zip(trusted, (first, other), strict=True)):
+            raise
+    first, other = (seating(t) for t in trusted)
+    return register(first, other, name, scaled=scaled), first, other
+
+
+def _trusted(one: Seating, capture: Capture) -> list[View]:
+    """Its views without those whose masks contradict the others; all where too few would be left."""
+    if len(one.views) < FEWEST:
+        return list(one.views)
+    bad = {s.index for s in cross_check(capture.with_views(one.views)).suspects}
+    kept = [v for i, v in enumerate(one.views) if i not in bad]
+    return kept if len(kept) >= FEWEST else list(one.views)
 
 
 def brought(view: View, pose: Pose) -> View:

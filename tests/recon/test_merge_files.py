@@ -60,7 +60,9 @@ def written(folder: Path, capture: Capture, **said: bool) -> Path:
 
 
 def test_an_unregistered_file_comes_back_in_one_frame(tmp_path: Path, capture: Capture) -> None:
-    merged, report = load_merged(written(tmp_path, capture, registered=False))
+    """Also where one mask of the second session is cut in half."""
+    bad = replace(capture.views[-1], mask=capture.views[-1].mask * (np.arange(SIZE[1]) < SIZE[1] / 2))
+    merged, report = load_merged(written(tmp_path, capture.with_views([*capture.views[:-1], bad]), registered=False))
     assert report is not None and len(merged.views) == len(capture.views)
     angle, share = off(np.array(report.joined[0].session_from_part), put(), block())
     assert angle < 0.3 and share < 0.4
