@@ -43,7 +43,8 @@ def reconstruct_capture(
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
 
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
-    rerender: views to render again in Cycles from part.glb, which needs Blender.
+    rerender: views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its
+    last whole stage when the same is asked again.
     InputError when `out` holds the reconstruction of another capture.
     """
     # torch and warp wait until there is a capture: a run from CAD needs neither
@@ -62,14 +63,24 @@ def reconstruct_capture(
     if rerender:
         need_blender()
     settings = preset(preset_name).with_minutes(minutes)
-    capture, masks, found, verdict = fitted_and_judged(capture, settings, seed, device=device, progress=progress)
+    unfinished = out.with_name(f".{out.name}.fit.npz")
+    capture, masks, found, verdict = fitted_and_judged(
+        capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
+    )
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
     deliver(out, Outcome(capture, found, verdict, provenance), rerender, device)
+    unfinished.unlink(missing_ok=True)
     return verdict
 
 
 def fitted_and_judged(
-    capture: Capture, settings: Settings, seed: int = 0, *, device: str = "cpu", progress: Progress | None = None
+    capture: Capture,
+    settings: Settings,
+    seed: int = 0,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> tuple[Capture, MaskReport, Reconstruction, Verdict]:
     """A capture as it was loaded -> the capture with its masks mended, what its masks were like, the fit, the verdict.
 
@@ -85,7 +96,9 @@ def fitted_and_judged(
     check_poses(capture)
     masks = cross_check(capture)
     capture, doubts = vetted(capture, masks)
-    found = reconstruct(capture, settings, child_seed(seed, "reconstruct"), progress, device=device)
+    found = reconstruct(
+        capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint
+    )
     hull = carve(capture)
     hull_iou = float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces))))
     verdict = judge(capture, masks, found, hull_iou, doubts=doubts, lighting=lighting(capture, found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from scipy.spatial import KDTree
 from core.errors import GeometryError
 from core.seeds import child
 from recon.capture.model import Capture
+from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import Fit, Progress, run_stage
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import seen_colour
@@ -38,10 +40,13 @@ def reconstruct(
     start: tuple[np.ndarray, np.ndarray] | None = None,
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
+    checkpoint: Path | None = None,
 ) -> Reconstruction:
     """Fit the training views of a capture. start: vertices (n, 3) and faces (m, 3) in the capture's frame instead of
     what `beginning` finds. On the CPU the same seed gives the same mesh, unless `settings.minutes` stopped it early.
 
+    checkpoint: file that is written after every stage and read at the start, so that an interrupted fit of the same
+    photographs, settings and seed goes on there; the caller deletes it when it has the result.
     GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
     """
     rasterizer = rasterizer or WarpRasterizer()
@@ -51,7 +56,14 @@ def reconstruct(
     frame = UnitFrame.of(vertices)
     unit = frame.unit(vertices)
     fit: Fit | None = None
+    done, key = 0, key_of(capture, settings, seed, vertices)
+    kept = None if checkpoint is None else load(checkpoint, key, device)
+    if kept is not None:
+        fit, done = kept
+        unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
     for number, stage in enumerate(settings.stages):
+        if number < done:
+            continue
         views = targets(capture, frame, stage.side_px, settings.turning_light, device)
         training = [t for t in views if not capture.views[t.number].held_out]
         unit, faces = remesh(unit, faces, stage.cell_for(surface_area(unit, faces)))
@@ -61,6 +73,8 @@ def reconstruct(
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
         if fit.stopped_early:
             break
+        if checkpoint is not None:
+            save(checkpoint, fit, number + 1, key)
     if fit is None:
         raise GeometryError("a preset without stages", "at least one", "choose another preset")
     if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import trimesh
 
+from core.errors import InputError
 from recon.capture.model import Capture
-from recon.fit import Settings, Stage, preset, reconstruct
-from recon.fit.optimise import limited
+from recon.fit import Settings, Stage, checkpoint, preset, reconstruct
+from recon.fit.optimise import Fit, limited
 from recon.fit.precondition import Preconditioner, UniformAdam, laplacian
+from recon.fit.unknowns import Unknowns
 from recon.result import Reconstruction
 from tests.recon.synthetic import turntable
 
@@ -124,3 +127,49 @@ def test_presets_by_name() -> None:
     assert preset("draft").name == "draft"
     with pytest.raises(Exception, match="standard"):
         preset("fine")
+
+
+START = np.zeros((4, 3))
+
+
+class Interrupted(Exception):
+    """Stands for a user's Ctrl-C."""
+
+
+def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    brief = replace(SHORT, stages=tuple(replace(s, steps=30, still=10) for s in SHORT.stages))
+    whole = reconstruct(ball, brief, seed=3, start=egg())
+    kept, seen = tmp_path / "fit.npz", []
+
+    def interrupt(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        seen.append(step)
+        if seen.count(0) == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        reconstruct(ball, brief, seed=3, start=egg(), progress=interrupt, checkpoint=kept)
+    steps: list[int] = []
+    again = reconstruct(
+        ball, brief, seed=3, start=egg(), progress=lambda stage, step, *_: steps.append(step), checkpoint=kept
+    )
+    assert steps.count(0) == 1, "one of two stages was left"
+    assert np.array_equal(again.vertices, whole.vertices)
+    assert np.array_equal(again.albedo, whole.albedo)
+    assert again.facts["steps"] == whole.facts["steps"]
+    assert len(again.history) == len(whole.history)
+
+
+def test_a_checkpoint_of_another_seed_is_not_taken_up(ball: Capture, tmp_path: Path) -> None:
+    kept = tmp_path / "fit.npz"
+    fit = Fit(torch.zeros(4, 3), np.zeros((1, 3), np.int32), Unknowns.start(torch.full((4, 3), 0.5), 4, 2))
+    checkpoint.save(kept, fit, 1, checkpoint.key_of(ball, SHORT, 1, START))
+    assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT, 2, START)) is None
+    assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT.with_minutes(3), 1, START)) is not None
+
+
+def test_a_damaged_checkpoint_is_named(ball: Capture, tmp_path: Path) -> None:
+    kept = tmp_path / "fit.npz"
+    kept.write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(InputError, match="delete it"):
+        checkpoint.load(kept, "key")

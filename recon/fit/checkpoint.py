@@ -1,0 +1,69 @@
+"""A fit put down between two stages and taken up again: the rest gives the same mesh as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from core.errors import InputError
+from core.files import atomic_path, canonical_json, sha256_bytes
+from recon.capture.model import Capture
+from recon.fit.optimise import Fit
+from recon.fit.settings import Settings
+from recon.fit.unknowns import Unknowns
+
+FORMAT = 1
+RAW = ("albedo_raw", "roughness_raw", "metallic_raw", "radiance_raw", "gains_raw", "nearness_raw")
+
+
+def key_of(capture: Capture, settings: Settings, seed: int, start: np.ndarray) -> str:
+    """What a checkpoint belongs to: photographs as they are fitted, every setting but the time limit, the seed, and the
+    vertices that the fit began with."""
+    views = [[v.name, v.held_out, float(v.mask.sum()), float(v.image.sum())] for v in capture.views]
+    timeless = asdict(replace(settings, minutes=None))
+    what = [FORMAT, capture.sha256, views, timeless, seed, sha256_bytes(start.tobytes()), torch.__version__]
+    return sha256_bytes(canonical_json(what).encode())
+
+
+def save(path: Path, fit: Fit, done: int, key: str) -> None:
+    """done: stages behind it. The file is whole or absent."""
+    tensors = {name: getattr(fit.unknowns, name).detach().cpu().numpy() for name in RAW}
+    facts = {
+        "key": key,
+        "done": done,
+        "steps": fit.steps,
+        "skipped": fit.skipped,
+        "mean_albedo": fit.unknowns.mean_albedo,
+        "history": fit.history,
+    }
+    with atomic_path(path) as part:
+        np.savez(part, vertices=fit.vertices.cpu().numpy(), faces=fit.faces, facts=json.dumps(facts), **tensors)
+
+
+def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int] | None:
+    """The fit and how many of its stages are done. None where there is no file, or it belongs to another fit.
+
+    InputError when the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            facts = json.loads(str(stored["facts"]))
+            if facts["key"] != key:
+                return None
+            raw = {name: torch.as_tensor(stored[name], device=device).requires_grad_() for name in RAW}
+            unknowns = Unknowns(**raw, mean_albedo=float(facts["mean_albedo"]))
+            vertices = torch.as_tensor(stored["vertices"], device=device)
+            faces = np.asarray(stored["faces"], np.int32)
+            fit = Fit(vertices, faces, unknowns, list(facts["history"]), int(facts["steps"]), int(facts["skipped"]))
+            return fit, int(facts["done"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(
+            f"{path} is no whole checkpoint ({error})", "one that a fit wrote", "delete it to begin anew"
+        ) from error
