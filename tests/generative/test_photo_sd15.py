@@ -28,6 +28,7 @@ from defects.generative.sd15.backend import Sd15Painter, generate
 from defects.generative.sd15.blend import Blend, blocks, spread
 from defects.generative.sd15.files import (
     PUBLISHED,
+    check_controlnet,
     check_keys,
     check_unet,
     download,
@@ -268,6 +269,63 @@ def test_published_configurations_give_the_published_models() -> None:
             assert list(shapes[key]) == wanted, key
     vae = expected_shapes(FACTS["vae"], "vae")
     assert sum(math.prod(s) for s in vae.values()) == 83_653_863
+
+
+def test_a_published_controlnet_is_the_published_model(tmp_path: Path) -> None:
+    """The names and the number of parameters of SD 1.5's ControlNet; a file that lacks a tensor is refused."""
+    shapes = expected_shapes(FACTS["controlnet"], "controlnet")
+    assert sum(math.prod(s) for s in shapes.values()) == 361_279_120
+    for key, shape in FACTS["controlnet_tensors"].items():
+        assert list(shapes[key]) == shape, key
+    stored = {k: {"shape": list(s)} for k, s in shapes.items()}
+    check_keys(FACTS["controlnet"], stored, "controlnet", "published")
+    stored.pop("controlnet_mid_block.weight")
+    with pytest.raises(InputError, match=r"lacks 1 tensors \(controlnet_mid_block"):
+        check_keys(FACTS["controlnet"], stored, "controlnet", "published")
+    (tmp_path / "config.json").write_text(json.dumps(FACTS["unet"] | {"in_channels": 4}))
+    (tmp_path / "diffusion_pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(InputError, match="is a pickle"):
+        check_controlnet(tmp_path)
+    save_file({"x": torch.zeros(1)}, str(tmp_path / "diffusion_pytorch_model.safetensors"))
+    with pytest.raises(InputError, match="no ControlNet for SD"):
+        check_controlnet(tmp_path)
+
+
+def test_the_commands_teach_and_use_a_controlnet(plain: Path, tmp_path: Path) -> None:
+    """From examples on disk to a painted photograph, starting from a ControlNet saved as published ones are."""
+    from diffusers import ControlNetModel, UNet2DConditionModel
+    from typer.testing import CliRunner
+
+    from flawsmith.cli import app
+
+    for e in examples():
+        folder = tmp_path / "few" / e.damage
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{e.name}.jpg"), e.image)
+        if e.mask.any():
+            cv2.imwrite(str(folder / f"{e.name}.png"), e.mask.astype(np.uint8) * 255)
+    unet = UNet2DConditionModel.from_pretrained(str(plain), subfolder="unet")
+    control = ControlNetModel.from_unet(unet, conditioning_channels=3)
+    control.save_pretrained(tmp_path / "published")
+    out, learned = tmp_path / "painted", tmp_path / "learned"
+    teach = ["train-inpaint", str(tmp_path / "few"), "--base", str(plain), "--backend", "sd15-controlnet", "-q",
+             "--controlnet", str(tmp_path / "published"), "--out", str(learned), "--steps", "1", "--size", "64",
+             "--batch", "1", "--accumulate", "1", "--strips-every", "0", "--rank", "0"]  # fmt: skip
+    done = CliRunner().invoke(app, teach)
+    assert done.exit_code == 0, done.output
+    photo = tmp_path / "few" / GOOD / "good0.jpg"
+    mask = tmp_path / "few" / "stain" / "stain0.png"
+    use = ["inpaint", str(photo), "--mask", str(mask), "--type", "stain", "--backend", "sd15-controlnet",
+           "--learned", str(learned), "--base", str(plain), "--steps", "2", "--out", str(out), "--json"]  # fmt: skip
+    done = CliRunner().invoke(app, use)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["photographs"] == 1 and told["painted"] + len(told["nothing_visible"]) == 1
+    wrong = CliRunner().invoke(app, [*use[:7], "sd15", *use[8:]])
+    assert wrong.exit_code == 2 and "sd15-controlnet" in wrong.output.replace("\n", " ")
+    (tmp_path / "published" / "config.json").unlink()
+    lost = CliRunner().invoke(app, [*teach[:10], str(tmp_path / "other"), *teach[11:]])
+    assert lost.exit_code == 2 and "config.json does not exist" in lost.output.replace("\n", " ")
 
 
 def test_the_first_names_of_the_autoencoders_attention_are_known() -> None:

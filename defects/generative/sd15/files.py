@@ -66,6 +66,20 @@ def find_base(given: str, use: Use) -> Base:
     return Base(folder, configs, weights, "fp16" if variants == {"fp16"} else None)
 
 
+def check_controlnet(folder: Path) -> str | None:
+    """The variant ("fp16" or None) of a published ControlNet for SD 1.5. InputError when a file or a tensor is missing
+    or unlike its configuration: diffusers would only warn, and train what it made up."""
+    config = _config(folder / "config.json", "sd15-controlnet")
+    weights = weights_of(folder, "sd15-controlnet")
+    if config.get("in_channels") != 4 or "conditioning_embedding_out_channels" not in config:
+        raise InputError(
+            f"{folder} is no ControlNet for SD 1.5", "a folder with its config.json and safetensors",
+            "for instance control_v11p_sd15_seg",
+        )  # fmt: skip
+    check_keys(config, header(weights), "controlnet", str(weights))
+    return "fp16" if weights.name == NAMES[1] else None
+
+
 def weights_of(folder: Path, use: Use) -> Path:
     """The safetensors file of one model. InputError for pickles, which can run code, and for nothing at all."""
     for name in NAMES:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from defects.generative.sd15.files import Base, Use, diffusers, find_base, model_class
+from defects.generative.sd15.files import Base, Use, check_controlnet, diffusers, find_base, model_class
 from defects.generative.sd15.learned import (
     CONTROL,
     LORA,
@@ -119,7 +119,8 @@ def _controlnet(unet: Any, published: Path | None) -> Any:
     kind = model_class("controlnet")
     if published is None:
         return kind.from_unet(unet, conditioning_channels=3)
-    made = kind.from_pretrained(str(published), local_files_only=True, use_safetensors=True)
+    variant = check_controlnet(published)
+    made = kind.from_pretrained(str(published), local_files_only=True, use_safetensors=True, variant=variant)
     if made.config.cross_attention_dim != unet.config.cross_attention_dim or made.config.in_channels != 4:
         raise InputError(
             f"{published} is a ControlNet for another model", "one for SD 1.5", "for instance control_v11p_sd15_seg"
