@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from core.record import DatasetSummary
 from flawsmith import cli
 from flawsmith.finish import finish
+from flawsmith.listing import FOLDERS, entries
 from flawsmith.progress import speed
 from tests.flawsmith import synthetic
 from tests.flawsmith.test_recipe import recipe_file
@@ -135,6 +136,13 @@ def test_list_names_what_the_library_holds(tmp_path: Path) -> None:
     assert runner.invoke(cli.app, ["list", "stations", "--sheet", str(tmp_path / "s.png")]).exit_code == 0
     assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     assert runner.invoke(cli.app, ["list", "spells"]).exit_code == 2
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_every_file_of_the_library_has_a_thumbnail(folder: str) -> None:
+    """Made by tools/make_thumbnails.py. A captured finish looks like its part, and has none of its own."""
+    missing = [e.name for e in entries(folder) if e.thumbnail is None]
+    assert missing == (["as_captured"] if folder == "materials" else [])
 
 
 def test_import_reports_the_part(tmp_path: Path) -> None:
