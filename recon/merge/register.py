@@ -66,7 +66,7 @@ def register(first: Seating, other: Seating, name: str, *, scaled: bool = False)
     chosen, by = _choose(alike, hues)
     if by == "nothing":
         left = [_left(first, other, s.pose) for s in alike]
-        _refuse_ambiguous(alike, left, name)
+        refuse_ambiguous(alike, left, name)
         chosen = _least(left)
     best = alike[chosen]
     rest = [s.rms_px for s in found if all(s is not a for a in alike)]
@@ -163,7 +163,7 @@ def _refuse_misfit(best: Standing, first: Seating, name: str) -> None:
         )
 
 
-def _refuse_ambiguous(alike: list[Standing], left: list[np.ndarray], name: str) -> None:
+def refuse_ambiguous(alike: list[Standing], left: list[np.ndarray], name: str) -> None:
     """Poses of which one leaves a part of what another leaves do not contradict each other: the first one's hull bulges
     where no camera looked, and turned over it is cut back there."""
     least = min(shared_shape(a, b) for a in left for b in left)

@@ -20,7 +20,7 @@ from recon.merge import load_merged
 from recon.merge.camera import moved
 from recon.merge.coherence import Pose
 from recon.merge.load import together, told_registered, yaml_sessions
-from recon.merge.register import shared_shape
+from recon.merge.register import Standing, refuse_ambiguous, shared_shape
 from recon.merge.seating import crossings, seating
 from recon.merge.sessions import brought, brought_session
 from recon.merge.support import all_rotations, apart, search, sphere
@@ -141,6 +141,14 @@ def test_a_shape_within_another_contradicts_it_in_nothing() -> None:
     small[:40], large[:90] = True, True
     assert shared_shape(small, large) == 1
     assert shared_shape(small, ~small) == 0
+
+
+def test_ways_that_contradict_each_other_in_shape_are_refused() -> None:
+    half = np.arange(100) < 50
+    ways = [Standing(Pose(all_rotations(8)[i], np.zeros(3)), np.zeros(4), 0.1) for i in (0, 3)]
+    refuse_ambiguous(ways, [half, half], "2")
+    with pytest.raises(InputError, match=r"session 2 cannot be registered: its outlines fit in 2 ways.*share 50 %"):
+        refuse_ambiguous(ways, [half, np.roll(half, 25)], "2")
 
 
 def test_the_search_alone_finds_a_flip_to_a_degree() -> None:
