@@ -111,15 +111,17 @@ class Overlay(Rule):
 
     def one(self, crop: Crop, damage: str, rng: np.random.Generator) -> np.ndarray:
         depth = np.asarray(ndimage.distance_transform_edt(np.pad(crop.mask, 1)))[1:-1, 1:-1]
-        depth = depth / max(1.0, float(depth.max()))
         if damage in LINES:
             return self._line(crop, depth, rng)
+        depth = depth / max(1.0, float(depth.max()))
         return self._hole(crop, depth, rng) if damage in HOLES else self._stain(crop, depth, rng)
 
     def _line(self, crop: Crop, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        pressure = 1 + 0.5 * _noise(crop.mask, 24, rng)
-        core = smoothstep(0.0, 0.8, depth) * pressure
-        lit = _lit(depth, rng) * crop.mask
+        # full depth half way in of what is wide here: a line of two pixels is no row of beads
+        wide = np.asarray(ndimage.maximum_filter(depth, 9))
+        profile = np.clip(depth / np.maximum(1.0, 0.5 * wide), 0, 1)
+        core = smoothstep(0.0, 1.0, profile) * (1 + 0.35 * _noise(crop.mask, 24, rng))
+        lit = _lit(profile, rng) * crop.mask
         dark = rng.uniform(0.25, 0.6) * (1 if rng.random() < 0.7 else -0.7)
         return crop.image * (1 - dark * core[..., None]) + 0.25 * rng.uniform(0.3, 1) * lit[..., None]
 
