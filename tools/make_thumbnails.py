@@ -70,6 +70,9 @@ def wholes(folder: str, names: list[str]) -> Wanted:
     stock = load_stock(recipe(**{KEYS[folder]: names}))
     if folder == "materials":
         stock = at_one_exposure(stock)
+    elif folder == "cameras":  # a thumbnail of single pixels would show a corner of the part
+        whole = tuple(c.model_copy(update={"readout": "bin"}) for c in stock.resolved.cameras)
+        stock = replace(stock, resolved=replace(stock.resolved, cameras=whole))
     for name in names:
         yield name, replace(stock, resolved=only(stock.resolved, folder, name))
 
