@@ -214,9 +214,9 @@ def fit_part(local: np.ndarray, optic: Optics, fill: float) -> float:
     name = optic.spec.name
     if at(far) > 1.0:
         raise InputError(
-            f"the part needs {at(far):.2g} times the widest view of camera '{name}'",
+            f"the part needs {at(far):.2f} times the widest view of camera '{name}'",
             "a part that fits into the frame",
-            "choose a camera with a wider lens or a longer working distance",
+            "choose a camera with a wider lens or a longer working distance, or more pixels where it reads them one by one",
         )
     if at(near) < 0.05:
         raise InputError(
