@@ -216,7 +216,7 @@ def fit_part(local: np.ndarray, optic: Optics, fill: float) -> float:
         raise InputError(
             f"the part needs {at(far):.2f} times the widest view of camera '{name}'",
             "a part that fits into the frame",
-            "choose a camera with a wider lens or a longer working distance, or more pixels where it reads them one by one",
+            "choose a wider lens or a longer working distance; where it reads single pixels, ask for more of them",
         )
     if at(near) < 0.05:
         raise InputError(
