@@ -118,7 +118,7 @@ class Overlay(Rule):
 
     def _line(self, crop: Crop, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         # full depth half way in of what is wide here: a line of two pixels is no row of beads
-        wide = np.asarray(ndimage.maximum_filter(depth, 9))
+        wide = np.asarray(ndimage.maximum_filter(depth, min(33, 6 * int(np.ceil(depth.max())) + 1)))
         profile = np.clip(depth / np.maximum(1.0, 0.5 * wide), 0, 1)
         core = smoothstep(0.0, 1.0, profile) * (1 + 0.35 * _noise(crop.mask, 24, rng))
         lit = _lit(profile, rng) * crop.mask
