@@ -49,10 +49,10 @@ def reconstruct_capture(
     """
     # torch and warp wait until there is a capture: a run from CAD needs neither
     from flawsmith.deliver import Outcome, deliver, need_blender
-    from recon import capture as captures
     from recon.fit import preset
+    from recon.merge import load_merged
 
-    capture = captures.load(path, max_side=LARGEST_PX, light=light, checked=False)
+    capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
     if (out / REPORT).is_file():
         before = read(out)
         if before.facts["capture"]["sha256"] != capture.sha256:
@@ -68,6 +68,7 @@ def reconstruct_capture(
         capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
     )
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
+    provenance["sessions"] = None if joined is None else joined.model_dump(mode="json")
     deliver(out, Outcome(capture, found, verdict, provenance), rerender, device)
     unfinished.unlink(missing_ok=True)
     return verdict
