@@ -297,6 +297,10 @@ def _pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
+    if not len(faces):
+        raise GeometryError(
+            "the masks leave nothing of the part", "masks and poses of one still part", "check masks and poses"
+        )
     ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2)
     count, label = connected_components(graph, directed=False)
