@@ -22,6 +22,9 @@ LEAST_CONTRAST = 0.06
 """sRGB rms below which a part is as good as evenly bright: what a fit leaves there is measured against this."""
 FEWEST = 3
 """Photographs on either side of a change."""
+CHANGED = 0.10
+"""Share of the error that a change of the light explains. A lamp that was moved gives 0.16 and more, one that stood
+0.00 to 0.06."""
 RING_RAD = np.deg2rad(4)
 
 
@@ -131,31 +134,37 @@ class _Sums:
 def _changed(sums: list[_Sums], rings: np.ndarray) -> tuple[float, float, int | None]:
     """(share of the error that the best change explains, its rms in sRGB, the first view after it).
 
-    A change between two rings can only be told from gloss by a light that is common to all rings, so it is.
+    Between two rings a change can only be told from gloss by a light that is common to all rings, which never explains
+    as much; so one within a ring is believed first.
     """
-    best: tuple[float, float, int | None] = (0.0, 0.0, None)
+    within: tuple[float, float, int | None] = (0.0, 0.0, None)
+    between = within
     number = np.arange(len(sums))
     for first in range(FEWEST, len(sums) - FEWEST + 1):
         late = number >= first
-        between = not set(rings[late]) & set(rings[~late])
-        groups = np.zeros_like(rings) if between else rings
-        before = sum(_fitted(sums, groups == g)[0] for g in np.unique(groups))
-        after, gap = 0.0, 0.0
-        for g in np.unique(groups):
-            here = groups == g
-            sides = [here & ~late, here & late]
-            if all(s.any() for s in sides):
-                (one, first_light), (two, second_light) = (_fitted(sums, s) for s in sides)
-                whole = _total(sums, here)
-                step = second_light - first_light
-                gap = max(gap, float(np.sqrt(max(step @ whole.matrix @ step, 0) / max(whole.count, 1))))
-                after += one + two
-            else:
-                after += _fitted(sums, here)[0]
-        share = 1 - after / before if before > 0 else 0.0
-        if share > best[0]:
-            best = (share, gap, first)
-    return best
+        if set(rings[late]) & set(rings[~late]):
+            within = max(within, _change(sums, rings, late, first), key=lambda c: c[0])
+        else:
+            between = max(between, _change(sums, np.zeros_like(rings), late, first), key=lambda c: c[0])
+    return within if within[0] > CHANGED else max(within, between, key=lambda c: c[0])
+
+
+def _change(sums: list[_Sums], groups: np.ndarray, late: np.ndarray, first: int) -> tuple[float, float, int | None]:
+    """Of one cut, where each group of views has a light of its own."""
+    before = after = gap = 0.0
+    for group in np.unique(groups):
+        here = groups == group
+        left, _ = _total(sums, here).left()
+        before += left
+        sides = [here & ~late, here & late]
+        if not all(s.any() for s in sides):
+            after += left
+            continue
+        (one, early_light), (two, late_light) = (_total(sums, s).left() for s in sides)
+        whole, step = _total(sums, here), late_light - early_light
+        gap = max(gap, float(np.sqrt(max(step @ whole.matrix @ step, 0) / max(whole.count, 1))))
+        after += one + two
+    return (1 - after / before if before > 0 else 0.0), gap, first
 
 
 def _total(sums: list[_Sums], chosen: np.ndarray) -> _Sums:
@@ -164,7 +173,3 @@ def _total(sums: list[_Sums], chosen: np.ndarray) -> _Sums:
     for one in picked[1:]:
         total = total + one
     return total
-
-
-def _fitted(sums: list[_Sums], chosen: np.ndarray) -> tuple[float, np.ndarray]:
-    return _total(sums, chosen).left()

@@ -33,9 +33,7 @@ SECOND_ELEVATION_RAD = np.deg2rad(12)
 FULLY_SEEN = 0.97
 LEAST_EXPLAINED, WELL_EXPLAINED = 0.25, 0.6
 """Share of what differs in the photographs. A mirror leaves 0.03, turned steel 0.55, gloss paint 0.74, matt 0.9."""
-MOST_LIGHT_CHANGE, LEAST_CHANGE_SRGB = 0.10, 0.03
-"""Share of the fit's error that a light which changed once explains. A lamp that was moved gives 0.16 and more, a lamp
-that stood 0.00 to 0.06."""
+LEAST_CHANGE_SRGB = 0.03
 MOST_TANGLES = 6
 POROUS, MOST_POROUS = 0.03, 0.25
 """Share of the surface where no light comes in, of a surface that is also full of tunnels and voids. Perforated plates
@@ -189,10 +187,12 @@ def _light(lighting: Lighting) -> list[Reason | None]:
     step = "spray the part matt, spread the light, or use CAD or the photo route"
     poor = lighting.explained < LEAST_EXPLAINED
     limit = LEAST_EXPLAINED if poor else WELL_EXPLAINED
+    from recon.lighting import CHANGED  # as above
+
     found = [least("appearance", lighting.explained, limit, said, step, "refuse" if poor else "note")]
-    if lighting.change > MOST_LIGHT_CHANGE and lighting.change_srgb > LEAST_CHANGE_SRGB:
+    if lighting.change > CHANGED and lighting.change_srgb > LEAST_CHANGE_SRGB:
         found.append(Reason(
-            subject="light", weight="refuse", measured=lighting.change, limit=MOST_LIGHT_CHANGE,
+            subject="light", weight="refuse", measured=lighting.change, limit=CHANGED,
             said=f"the light changed before {lighting.after}",
             next_step="photograph again and leave the lamps alone, or take what came after as a session of its own",
         ))  # fmt: skip
