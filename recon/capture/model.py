@@ -107,5 +107,6 @@ class Capture:
 
 
 def hold_out(views: Sequence[View]) -> tuple[View, ...]:
-    """Every eighth view is kept from the fit, to judge it."""
-    return tuple(replace(v, held_out=i % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1) for i, v in enumerate(views))
+    """Every eighth view is kept from the fit, to judge it; the last one where there are fewer than eight."""
+    every = min(HOLD_OUT_EVERY, len(views))
+    return tuple(replace(v, held_out=i % every == every - 1) for i, v in enumerate(views))

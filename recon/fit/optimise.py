@@ -14,7 +14,7 @@ from recon.bounce import walls
 from recon.fit.picture import Estimate, direct, losses, picture
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
-from recon.fit.seen import evenness, seen_colour
+from recon.fit.seen import colours_seen, evenness
 from recon.fit.settings import Settings, Stage
 from recon.fit.unknowns import FAR, Unknowns
 from recon.keylights import KeyLights, key_lights
@@ -136,7 +136,7 @@ def run_stage(
     starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
     edges = _edges(fit.faces, fit.vertices.device)
     normals = vertex_normals(fit.vertices, faces.long())
-    even_along = evenness(seen_colour(fit.vertices, faces, targets), normals, edges)
+    even_along = evenness(colours_seen(fit.vertices, faces, targets), normals, edges)
     order: list[int] = []
     tables: list[torch.Tensor] = []
     keys: KeyLights | None = None

@@ -17,7 +17,7 @@ from recon.capture.model import Capture
 from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import Fit, Progress, run_stage
 from recon.fit.problem import Target, UnitFrame, targets
-from recon.fit.seen import seen_colour
+from recon.fit.seen import colours_seen, mean_colour
 from recon.fit.settings import Settings
 from recon.fit.summary import summary
 from recon.fit.unknowns import Unknowns
@@ -115,7 +115,7 @@ def _begin(vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_co
     """A first guess: the albedo that the photographs show under even light of radiance one."""
     points = torch.as_tensor(vertices.astype(np.float32), device=device)
     triangles = torch.as_tensor(faces, device=device)
-    albedo = seen_colour(points, triangles, views).clamp(0.02, 0.9)
+    albedo = mean_colour(colours_seen(points, triangles, views)).clamp(0.02, 0.9)
     return Fit(points, faces, Unknowns.start(albedo, FINE[0] * FINE[1], view_count))
 
 

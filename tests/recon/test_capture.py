@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from core.colour import linear_from_srgb, srgb_from_linear
 from core.errors import InputError
 from recon.capture import Capture, load
+from recon.capture.model import hold_out
 from recon.capture.pixels import resized, scaled, undistorted
 from recon.capture.poses import OPENCV_FROM_OPENGL, from_opengl, table_from_poses, turn_of
 from recon.hull import hull_agreement, overlap, visual_hull
+from tests.recon.known import ring
 from tests.recon.turntables import turntable
 
 AXIS = np.array([0, 0, 1.0])
@@ -260,3 +262,10 @@ def test_real_pixels_match_the_known_cameras(real_data: Path) -> None:
         pixel = local @ np.array(one["K"]).T
         scale = np.array([view.size[1] / one["w"], view.size[0] / one["h"]])
         np.testing.assert_allclose(view.project(points)[0], pixel[:, :2] / pixel[:, 2:] * scale, atol=1e-3)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(5, [4]), (7, [6]), (8, [7]), (17, [7, 15])])
+def test_some_views_are_always_kept_from_the_fit(count: int, expected: list[int]) -> None:
+    views = ring().views
+    kept = hold_out([views[i % len(views)] for i in range(count)])
+    assert [i for i, v in enumerate(kept) if v.held_out] == expected
