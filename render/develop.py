@@ -50,7 +50,8 @@ def noise_sigma(sensor: Sensor, electrons: np.ndarray) -> np.ndarray:
 
 def visibility(sensor: Sensor, image: np.ndarray, clean: np.ndarray, factor: float, label: np.ndarray) -> float:
     """Contrast to noise of the label's pixels: rms difference of image and clean (radiance, not denoised, same
-    seed) over the camera's noise at the clean level. 0 for an empty label."""
+    seed) over the camera's noise at the clean level, which is one electron at least: charge comes in whole ones, and a
+    black pixel of a sensor without read noise has no noise to divide by. 0 for an empty label."""
     if not label.any():
         return 0.0
 
@@ -58,5 +59,5 @@ def visibility(sensor: Sensor, image: np.ndarray, clean: np.ndarray, factor: flo
         return np.clip(luminance(radiance[label]) * factor, 0, 1) * sensor.full_well_e
 
     before = electrons(clean)
-    ratio = (electrons(image) - before) / noise_sigma(sensor, before)
+    ratio = (electrons(image) - before) / np.maximum(noise_sigma(sensor, before), 1)
     return float(np.sqrt(np.mean(ratio**2)))

@@ -65,3 +65,11 @@ def test_visibility_is_contrast_over_noise_and_zero_without_a_label():
     assert develop.visibility(sensor, darker, GREY, 1.0, label) == pytest.approx(expected, rel=1e-3)
     assert develop.visibility(sensor, darker, GREY, 1.0, np.zeros_like(label)) == 0.0
     assert develop.visibility(sensor, GREY, GREY, 1.0, label) == 0.0
+
+
+def test_visibility_in_black_on_a_sensor_without_read_noise_is_a_number():
+    sensor = Sensor(full_well_e=10_000, read_noise_e=0)
+    label = np.ones((8, 8), bool)
+    black = np.zeros((8, 8, 3), np.float32)
+    assert develop.visibility(sensor, black, black, 1.0, label) == 0.0
+    assert develop.visibility(sensor, np.full_like(black, 0.01), black, 1.0, label) == pytest.approx(100, rel=1e-3)
