@@ -121,7 +121,7 @@ def run(
 def reconstruct(
     capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture's folder or pose file.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder for the part and its verdict.")],
-    preset: Annotated[str, typer.Option(help="draft or standard.")] = "standard",
+    preset: Annotated[str, typer.Option(help="draft or standard, or full on a GPU.")] = "standard",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Stop the fit after so long.")] = None,
     light: Annotated[
         Literal["room", "part"] | None, typer.Option(help="room: the part turned. part: it lay still. Else as stated.")

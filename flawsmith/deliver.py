@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 def deliver(out: Path, outcome: Outcome, rerender_views: int = 0, device: str = "cpu") -> None:
     """Write everything into `out`. The folder is complete before Cycles is asked, and told what it said afterwards."""
     capture, found, verdict, provenance = outcome
-    maps = bake(capture, found)
+    maps = bake(capture, found) if found.maps is None else found.maps
     measured: dict[str, Any] = dict(texture_measures(capture, found, maps))
     strips = {i: strip(capture, found, maps, i) for i in chosen_views(capture, SHOWN)}
     made = versions()

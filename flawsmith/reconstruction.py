@@ -90,14 +90,14 @@ def fitted_and_judged(
     from recon.capture.check import check_poses
     from recon.capture.masks import cross_check
     from recon.doubts import vetted
-    from recon.fit import reconstruct
     from recon.hull import carve, hull_agreement
     from recon.lighting import lighting
+    from recon.solve import solve
 
     check_poses(capture)
     masks = cross_check(capture)
     capture, doubts = vetted(capture, masks)
-    found = reconstruct(
+    found = solve(
         capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint
     )
     hull = carve(capture)

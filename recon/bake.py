@@ -51,10 +51,13 @@ class Maps:
 
 
 @torch.no_grad()
-def bake(capture: Capture, found: Reconstruction, size: int | None = None) -> Maps:
-    """size: side of the maps in texels, a power of two; by default as fine as the photographs."""
-    size = size or size_for(found.vertices, found.faces, pixel_m(capture, found))
-    atlas = unwrap(found.vertices, found.faces, size)
+def bake(capture: Capture, found: Reconstruction, size: int | None = None, atlas: Atlas | None = None) -> Maps:
+    """size: side of the maps in texels, a power of two; by default as fine as the photographs. atlas: of the same
+    faces, in place of a new one."""
+    if atlas is None:
+        size = size or size_for(found.vertices, found.faces, pixel_m(capture, found))
+        atlas = unwrap(found.vertices, found.faces, size)
+    size = atlas.size
     rows, columns = np.nonzero(atlas.covered)
     corners = torch.as_tensor(found.faces[atlas.face[rows, columns]].astype(np.int64))
     bary = torch.tensor(atlas.bary[rows, columns], dtype=torch.float32)

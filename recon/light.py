@@ -97,11 +97,11 @@ def lobes(sharpness: torch.Tensor, grid: tuple[int, int] = FINE) -> torch.Tensor
 
 
 def equirectangular(radiance: np.ndarray, grid_from_room: np.ndarray, height: int = 64) -> np.ndarray:
-    """Fine radiance (cells, 3) -> (height, 2 height, 3), room frame: row 0 looks along +Z, columns from azimuth -pi to
-    pi. grid_from_room: (3, 3), `upright` of the table's axis in the room."""
+    """Values of the fine cells (cells, k), radiance for one -> (height, 2 height, k), room frame: row 0 looks along +Z,
+    columns from azimuth -pi to pi. grid_from_room: (3, 3), `upright` of the table's axis in the room."""
     polar = (np.arange(height) + 0.5) / height * np.pi
     azimuth = (np.arange(2 * height) + 0.5) / (2 * height) * 2 * np.pi - np.pi
     p, a = np.meshgrid(polar, azimuth, indexing="ij")
     wanted = np.stack([np.sin(p) * np.cos(a), np.sin(p) * np.sin(a), np.cos(p)], -1).reshape(-1, 3)
     cells, weights = taps(wanted @ grid_from_room.T, FINE)
-    return np.einsum("nk,nkc->nc", weights, radiance[cells]).reshape(height, 2 * height, 3)
+    return np.einsum("nk,nkc->nc", weights, radiance[cells]).reshape(height, 2 * height, -1)

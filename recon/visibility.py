@@ -13,10 +13,15 @@ class Occluder:
     """A mesh that stands in the way of rays. vertices (n, 3) float32, faces (m, 3) int32, on one device."""
 
     def __init__(self, vertices: torch.Tensor, faces: torch.Tensor) -> None:
-        self._kept = (vertices.detach().contiguous(), faces.reshape(-1).contiguous())
+        self._kept = (vertices.detach().clone().contiguous(), faces.reshape(-1).contiguous())
         self.mesh = wp.Mesh(as_warp(self._kept[0], wp.vec3f), as_warp(self._kept[1]))
-        self.size = float((vertices.max(0).values - vertices.min(0).values).norm())
+        self.size = float((self._kept[0].max(0).values - self._kept[0].min(0).values).norm())
         self.device = wp.device_from_torch(vertices.device)
+
+    def moved(self, vertices: torch.Tensor) -> None:
+        """The same mesh with its vertices (n, 3) elsewhere."""
+        self._kept[0].copy_(vertices.detach())
+        self.mesh.refit()
 
     def unshadowed(
         self, points: torch.Tensor, normals: torch.Tensor, directions: np.ndarray, lift: float

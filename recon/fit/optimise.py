@@ -134,7 +134,7 @@ def run_stage(
         betas=(0.9, 0.99),
     )
     starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
-    edges = _edges(fit.faces, fit.vertices.device)
+    edges = mesh_edges(fit.faces, fit.vertices.device)
     normals = vertex_normals(fit.vertices, faces.long())
     even_along = evenness(colours_seen(fit.vertices, faces, targets), normals, edges)
     order: list[int] = []
@@ -227,7 +227,8 @@ def regularisers(
     return even + 0.1 * gains + drift + near_light
 
 
-def _edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:
+def mesh_edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(e, 2) int64, each edge once."""
     ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     return torch.as_tensor(np.unique(ends, axis=0).astype(np.int64), device=device)
 

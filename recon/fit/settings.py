@@ -37,6 +37,36 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Finish:
+    """The last pass (`recon.finish`): maps and mesh under light that is drawn pixel by pixel.
+
+    side_px: of the photographs' longer side. draws: of light directions a pixel, and as many of the material;
+    final_draws: the same for the pictures that are measured. sigma_px: width of the denoiser, which falls to nothing.
+    Rates are Adam's, vertex_rate in bounding radii; all fall by `fall`. The smoothnesses weigh differences between
+    texels, vertices and light, beside a colour term of order 0.01.
+    """
+
+    side_px: int = 800
+    steps: int = 600
+    views_per_step: int = 4
+    draws: int = 16
+    final_draws: int = 64
+    sigma_px: float = 1.0
+    vertex_rate: float = 2e-3
+    albedo_rate: float = 0.03
+    gloss_rate: float = 0.02
+    light_rate: float = 0.02
+    gain_rate: float = 0.001
+    fall: float = 0.1
+    stiffness: float = 8.0
+    outlier_limit: float = 10.0
+    mask_weight: float = 5.0
+    albedo_smoothness: float = 0.1
+    gloss_smoothness: float = 0.05
+    light_smoothness: float = 0.003
+
+
+@dataclass(frozen=True)
 class Settings:
     """stages: coarse to fine. stiffness: of the preconditioner. shadow_every: steps between new shadow tables.
     key_lights: brightest cells of the light that are lamps with a distance and shadows of their own.
@@ -63,6 +93,7 @@ class Settings:
     gain_rate: float = 0.002
     albedo_smoothness: float = 0.5
     light_smoothness: float = 0.003
+    finish: Finish | None = None
     minutes: float | None = None
 
     def with_minutes(self, minutes: float | None) -> Settings:
@@ -90,7 +121,19 @@ PRESETS = {
             Stage(256, 0.012, 250, 1e-2, outlier_limit=40.0),
         ),
     ),
+    "full": Settings(
+        "full",
+        (
+            Stage(128, 0.05, 250, 3e-2, 0.5, still=100),
+            Stage(192, 0.03, 250, 2e-2, 0.4),
+            Stage(384, 0.015, 250, 1.5e-2, 0.3, outlier_limit=10.0),
+            Stage(800, 0.008, 300, 1e-2, outlier_limit=40.0),
+        ),
+        hull_resolution=192,
+        finish=Finish(),
+    ),
 }
+"""draft and standard are for two CPU cores. full is for a GPU: on a CPU it takes hours."""
 
 
 def preset(name: str) -> Settings:

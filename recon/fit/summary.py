@@ -44,7 +44,7 @@ def summary(
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
     seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
     seen = seen.cpu().numpy() > 0
-    shadings, measures = [], []
+    shadings, said = [], []
     error = np.zeros(len(fit.vertices))
     training = np.array([not v.held_out for v in capture.views])
     for target in views:
@@ -52,17 +52,19 @@ def summary(
         image, _ = picture(estimate, target, topology, rasterizer)
         gain = fit.unknowns.gain(target.number)
         if view.held_out:
-            gain = gain * _best_gain(image, target)
+            gain = gain * best_gain(image, target)
             image = torch.cat([image[..., :3] * (gain / fit.unknowns.gain(target.number)), image[..., 3:]], -1)
-        measures.append({"view": view.name, "held_out": view.held_out, **_measures(image, target)})
+        said.append({"view": view.name, "held_out": view.held_out, **measures(image, target)})
         diffuse, specular = lit(estimate, target, slice(None))
-        shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy()))
+        bounced = None if estimate.bounced is None else estimate.bounced[target.number].cpu().numpy()
+        shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy(), bounced))
         if not view.held_out:
             error += seen[target.number] * _at_vertices(image, target, fit.vertices)
     count = (seen & training[:, None]).sum(0)
     axis = capture.sessions[0].axis
     up = capture.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
-    held = [m["psnr_db"] for m in measures if m["held_out"]]
+    near = equirectangular(fit.unknowns.nearness.cpu().numpy()[:, None], upright(up)).astype(np.float32)
+    held = [m["psnr_db"] for m in said if m["held_out"]]
     return Reconstruction(
         vertices=frame.part(fit.vertices.cpu().numpy().astype(np.float64)),
         faces=np.asarray(fit.faces, np.int32),
@@ -70,16 +72,17 @@ def summary(
         roughness=np.full(len(fit.vertices), float(fit.unknowns.roughness), np.float32),
         metallic=np.full(len(fit.vertices), float(fit.unknowns.metallic), np.float32),
         environment=equirectangular(fit.unknowns.radiance.cpu().numpy(), upright(up)).astype(np.float32),
+        nearness=near[..., 0] / frame.radius,
         camera_from_part=np.stack([v.camera_from_part for v in capture.views]),
         shadings=shadings,
         views_seen=count,
         residual=np.where(count > 0, error / np.maximum(count, 1), np.nan),
         history=fit.history,
-        facts={**facts, "views": measures, "held_out_psnr_db": float(np.mean(held)) if held else None},
+        facts={**facts, "views": said, "held_out_psnr_db": float(np.mean(held)) if held else None},
     )
 
 
-def _best_gain(image: torch.Tensor, target: Target) -> torch.Tensor:
+def best_gain(image: torch.Tensor, target: Target) -> torch.Tensor:
     """One factor for all channels, so that the estimate is as bright as the photograph over the mask."""
     photograph = torch.where(
         target.photograph <= 0.04045, target.photograph / 12.92, ((target.photograph + 0.055) / 1.055) ** 2.4
@@ -89,7 +92,7 @@ def _best_gain(image: torch.Tensor, target: Target) -> torch.Tensor:
     return ((estimate * photograph).sum() / (estimate**2).sum().clamp(min=1e-12)).clamp(0.5, 2.0)
 
 
-def _measures(image: torch.Tensor, target: Target) -> dict[str, float]:
+def measures(image: torch.Tensor, target: Target) -> dict[str, float]:
     """psnr_db: sRGB over the mask's pixels. whole_db: over the whole picture. iou: of alpha and mask."""
     squared = (srgb(image[..., :3]).clamp(0, 1) - target.photograph) ** 2
     inside = target.mask[..., 0] > 0.5

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from recon.montecarlo.denoise import denoised
+from recon.montecarlo.environment import Environment
+from recon.montecarlo.estimator import Points, shade
 from recon.shading import Optics
 from recon.visibility import Occluder
 from recon.volume import VolumeSettings, topology
-from recon.volume.denoise import denoised
-from recon.volume.environment import Environment
 from recon.volume.field import genus, joined
 from recon.volume.flexicubes import Flex, Grid, extract
-from recon.volume.montecarlo import Points, shade
 from tests.recon.synthetic import turntable
 from tests.recon.test_volume_topology import egg, ring
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 import trimesh
 
+from recon.montecarlo import ggx
+from recon.montecarlo.denoise import denoised
+from recon.montecarlo.environment import Environment
+from recon.montecarlo.estimator import Points, Radiance, shade, tangent_frame
 from recon.shading import Optics
 from recon.visibility import Occluder
-from recon.volume import ggx
-from recon.volume.denoise import denoised
-from recon.volume.environment import Environment
-from recon.volume.montecarlo import Points, Radiance, shade, tangent_frame
 
 
 def uniform(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -199,3 +199,53 @@ def test_the_denoiser_is_linear_in_the_light() -> None:
     whole.sum().backward()
     assert one.grad is not None
     assert float(one.grad.sum()) == pytest.approx(3 * int(covered.sum()), rel=1e-4)
+
+
+def near_room(uneven: float) -> Environment:
+    """Lamps four units away on one side and farther on the other, in a room that is brighter where they are near."""
+    h, w = 32, 64
+    side = torch.cos((torch.arange(w) + 0.5) / w * 2 * np.pi)[None].expand(h, w)
+    return Environment.of((1.2 + side)[..., None].repeat(1, 1, 3), 0.25 + uneven * (side - 1))
+
+
+@pytest.mark.parametrize(("uneven", "limit"), [(0.0, 0.005), (0.05, 0.03)])
+def test_draws_of_near_lamps_have_the_density_that_is_said(uneven: float, limit: float) -> None:
+    """Off the middle, densities sum to one over the sphere, and draws fall where they are high."""
+    light, offset = near_room(uneven), torch.tensor([0.5, 0.3, -0.2])
+    ways, angle = Environment.of(torch.ones(128, 256, 3)).centres()
+    density = light.density(ways, offset.expand_as(ways))
+    assert float((density * angle).sum()) == pytest.approx(1.0, abs=limit)
+    drawn = light.draw(uniform(1, 60000, 2, seed=5), offset[None, None])[0]
+    expected = (ways * (density * angle)[:, None]).sum(0)
+    assert torch.allclose(drawn.mean(0), expected, atol=0.01)
+    assert float((light.draw(uniform(1, 60000, 2, seed=5))[0].mean(0) - expected).norm()) > 0.03
+
+
+def test_a_near_lamp_dims_with_the_square_of_its_distance() -> None:
+    """One texel a unit ball's two radii away: half a radius nearer, it lights a point (2 / 1.5)^2 times as strongly."""
+    sky = torch.zeros(64, 128, 3)
+    sky[2, 40] = 1000.0
+    light = Environment.of(sky, torch.full((64, 128), 0.5))
+    towards = Environment.of(sky).centres()[0].reshape(64, 128, 3)[2, 40]
+    n, found = 64, []
+    for offset in (0.0, 0.5):
+        at = Points(
+            (offset * towards).expand(n, 3), towards.expand(n, 3), 3 * towards, torch.eye(3), torch.zeros(3)
+        )  # fmt: skip
+        found.append(float(shade(at, optics(n, 0.9, 0.0), light, uniform(n, 32, 5)).diffuse.mean()))
+    assert found[1] / found[0] == pytest.approx((2 / 1.5) ** 2, rel=0.03)
+
+
+def test_draws_find_single_texels_in_the_first_row_and_in_the_last() -> None:
+    """Rows are searched in one list: the last row's columns are found as finely as the first's."""
+    sky = torch.full((64, 128, 3), 1e-3)
+    sky[63, 17] = 1e4
+    sky[0, 99] = 1e4
+    light = Environment.of(sky)
+    ways, angle = light.centres()
+    share = (light.density(ways) * angle).reshape(64, 128)
+    rows, columns = light.texel(light.draw(uniform(1, 20000, 2, seed=9))[0])
+    for row, column in ((63, 17), (0, 99)):
+        hit = ((rows == row) & (columns == column)).float().mean()
+        assert float(hit) == pytest.approx(float(share[row, column]), abs=0.01)
+        assert float(share[row, column]) > 0.4

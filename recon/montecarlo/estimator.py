@@ -14,10 +14,10 @@ from typing import Literal
 import torch
 
 from recon import kernels
+from recon.montecarlo import ggx
+from recon.montecarlo.environment import Environment
 from recon.shading import Optics
 from recon.visibility import Occluder
-from recon.volume import ggx
-from recon.volume.environment import Environment
 from recon.warps import as_warp, wp
 
 Strategy = Literal["both", "light", "material"]
@@ -26,12 +26,20 @@ Strategy = Literal["both", "light", "material"]
 @dataclass(frozen=True, eq=False)
 class Points:
     """positions, normals (n, 3) unit, part frame. eye: (3,) or (n, 3) camera position. room_from_part: (3, 3): the
-    light stands in the room, the part turns."""
+    light stands in the room, the part turns. middle: (3,) from where near lamps have their distance, part frame."""
 
     positions: torch.Tensor
     normals: torch.Tensor
     eye: torch.Tensor
     room_from_part: torch.Tensor
+    middle: torch.Tensor | None = None
+
+    @property
+    def offset(self) -> torch.Tensor | None:
+        """(n, 1, 3) room frame; None where all light is far."""
+        if self.middle is None:
+            return None
+        return ((self.positions.detach() - self.middle) @ self.room_from_part.T)[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +77,7 @@ def shade(
         alpha, share = ggx.alpha_of(wide.roughness), mirror_share(wide)
         drawn = []
         if strategy != "material":
-            drawn.append(environment.draw(draws[..., :2]) @ points.room_from_part)
+            drawn.append(environment.draw(draws[..., :2], points.offset) @ points.room_from_part)
         if strategy != "light":
             own = torch.where(
                 draws[..., 4:] < share,
@@ -80,7 +88,8 @@ def shade(
         rays = torch.cat(drawn, 1)
         room = rays @ points.room_from_part.T
         local = (frame[:, None] * rays[..., None]).sum(2)
-        of_light = environment.density(room)[..., None]
+        texel, apart = environment.met(room, points.offset)
+        of_light = environment.density_at(texel, apart)[..., None]
         cosine = local[..., 2:].clamp(min=0) / torch.pi
         of_material = share * ggx.density(local_eye, local, alpha) + (1 - share) * cosine
         weight = {"both": of_light + of_material, "light": of_light, "material": of_material}[strategy]
@@ -91,7 +100,7 @@ def shade(
         open_ = torch.where(weight > 1e-8, open_ / weight.clamp(min=1e-8), torch.zeros_like(open_))
     local = (frame[:, None] * rays[..., None]).sum(2)
     diffuse, mirrored = ggx.lobes(local_eye, local, wide)
-    light = environment.towards(room) * open_ / draws.shape[1]
+    light = environment.radiance[texel] * open_ / draws.shape[1]
     return Radiance((diffuse * light).sum(1), (mirrored * light).sum(1))
 
 

@@ -1,0 +1,251 @@
+"""The last pass from a fit to a fit with maps of its own.
+
+Vertex colours under a lobe of one gloss have done what they can: here every pixel is shaded by itself, its light drawn
+from an environment map and from a GGX lobe (Hasselgren et al., Shape, Light, and Material Decomposition from Images
+using Monte Carlo Rendering and Denoising, 2022), shadow rays and near lamps included. Light that bounces stays what
+the fit before found. Draws come from one generator, so that a run repeats exactly on the CPU.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.errors import GeometryError
+from core.seeds import child, child_seed
+from recon.bake import bake, filled, pixel_m
+from recon.capture.model import Capture
+from recon.finish.picture import Scene, Stand, even_draws, facing, picture
+from recon.finish.state import State
+from recon.fit.optimise import LIFT, limited, mesh_edges
+from recon.fit.picture import losses
+from recon.fit.precondition import UniformAdam
+from recon.fit.problem import Target, UnitFrame, targets
+from recon.fit.reconstruct import SKIPPED_LIMIT
+from recon.fit.settings import Finish
+from recon.fit.summary import best_gain, measures
+from recon.montecarlo.estimator import Points, shade
+from recon.raster.protocol import Rasterizer
+from recon.raster.warp_backend import WarpRasterizer
+from recon.result import Reconstruction, Shading
+from recon.unwrap import Atlas, size_for, unwrap
+from recon.visibility import Occluder
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+MOST_RAYS = 2**21
+"""In one call of `shade`, which keeps about fifty numbers for each when it need not go back."""
+
+
+def finished(
+    capture: Capture,
+    found: Reconstruction,
+    settings: Finish,
+    seed: int = 0,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+    deadline: float | None = None,
+) -> Reconstruction:
+    """The same part, fitted on: `maps` are its own. deadline: time.monotonic() at which it stops early.
+
+    GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
+    """
+    rasterizer = rasterizer or WarpRasterizer()
+    began = time.monotonic()
+    frame = UnitFrame.of(found.vertices)
+    atlas = unwrap(found.vertices, found.faces, size_for(found.vertices, found.faces, pixel_m(capture, found)))
+    state = State.of(found, atlas, frame, settings.stiffness, device)
+    views = targets(capture, frame, settings.side_px, True, device)
+    stands = [
+        Stand(
+            _tensor(v.room_from_part, device),
+            _tensor(np.zeros_like(found.vertices) if s.bounced is None else s.bounced, device),
+        )
+        for v, s in zip(capture.views, found.shadings, strict=True)
+    ]
+    told = _run(state, capture, views, stands, settings, seed, progress, rasterizer, deadline)
+    told |= {"settings": asdict(settings), "seconds": time.monotonic() - began}
+    return _result(state, capture, found, atlas, frame, views, stands, settings, seed, rasterizer, told)
+
+
+def _run(
+    state: State,
+    capture: Capture,
+    views: list[Target],
+    stands: list[Stand],
+    settings: Finish,
+    seed: int,
+    progress: Progress | None,
+    rasterizer: Rasterizer,
+    deadline: float | None,
+) -> dict[str, Any]:
+    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
+    rng = child(seed, "finish")
+    drawn = torch.Generator(state.latent.device).manual_seed(child_seed(seed, "finish draws") % 2**63)
+    training = [n for n, v in enumerate(capture.views) if not v.held_out]
+    shape = UniformAdam([state.latent], settings.vertex_rate)
+    rest = torch.optim.Adam(
+        [
+            {"params": [state.albedo_raw], "lr": settings.albedo_rate},
+            {"params": [state.gloss_raw], "lr": settings.gloss_rate},
+            {"params": [state.light_raw], "lr": settings.light_rate},
+            {"params": [state.gains_raw], "lr": settings.gain_rate},
+        ],
+        betas=(0.9, 0.99),
+    )
+    starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
+    edges = mesh_edges(state.topology.faces.cpu().numpy(), state.latent.device)
+    lift = LIFT * float((state.vertices[edges[:, 0]] - state.vertices[edges[:, 1]]).detach().norm(dim=1).mean())
+    occluder = Occluder(state.vertices, state.topology.faces)
+    order: list[int] = []
+    history: list[dict[str, Any]] = []
+    done = skipped = 0
+    early = False
+    for step in range(settings.steps):
+        if deadline is not None and time.monotonic() > deadline:
+            early = True
+            break
+        share = step / max(settings.steps, 1)
+        for group, rate in starts:
+            group["lr"] = rate * settings.fall**share
+        scene = Scene.of(state, occluder, lift)
+        occluder.moved(scene.vertices)
+        if scene.vertices.requires_grad:
+            scene.vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
+        while len(order) < settings.views_per_step:
+            order += [training[int(i)] for i in rng.permutation(len(training))]
+        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
+        colour = mask = torch.zeros((), device=state.latent.device)
+        for n in chosen:
+            seen = picture(scene, views[n], stands[n], rasterizer, drawn, settings.draws, settings.sigma_px)
+            one, two = losses(seen, views[n])
+            colour, mask = colour + one / len(chosen), mask + two / len(chosen)
+        smooth = evenness(state, edges, settings)
+        total = colour + settings.mask_weight * mask + smooth
+        shape.zero_grad()
+        rest.zero_grad()
+        total.backward()
+        gradients = [p.grad for p in state.parameters if p.grad is not None]
+        if not (bool(torch.isfinite(total)) and all(bool(torch.isfinite(g).all()) for g in gradients)):
+            skipped += 1
+            continue
+        shape.step()
+        rest.step()
+        done += 1
+        if step % 20 == 0 or step == settings.steps - 1:
+            terms = {"colour": float(colour.detach()), "mask": float(mask.detach()), "smooth": float(smooth.detach())}
+            history.append({"stage": "finish", "side_px": settings.side_px, "step": step, **terms})
+            if progress:
+                progress(f"finish {settings.side_px} px", step, settings.steps, terms)
+    if skipped > SKIPPED_LIMIT * max(done, 1):
+        raise GeometryError(
+            f"{skipped} of {done + skipped} steps were not finite", f"at most {SKIPPED_LIMIT:.0%}",
+            "check the capture's poses and masks, or choose preset standard",
+        )  # fmt: skip
+    return {"steps": done, "skipped_steps": skipped, "stopped_early": early, "history": history}
+
+
+def evenness(state: State, edges: torch.Tensor, settings: Finish) -> torch.Tensor:
+    """() Albedo between neighbouring texels, gloss along edges, light between texels and near grey, gains near one;
+    the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength."""
+    albedo, charted = state.albedo, state.charted
+    mean = albedo[charted].mean()
+    across = (albedo[:, 1:] - albedo[:, :-1]).abs() * (charted[:, 1:] & charted[:, :-1])[..., None]
+    down = (albedo[1:] - albedo[:-1]).abs() * (charted[1:] & charted[:-1])[..., None]
+    texels = (across.sum() + down.sum()) / (3 * charted.sum()) / mean
+    gloss = state.gloss
+    along = (gloss[edges[:, 0]] - gloss[edges[:, 1]]).abs().mean()
+    light = state.light_raw
+    uneven = (light - light.roll(1, 1)).abs().mean() + (light[1:] - light[:-1]).abs().mean()
+    grey = (light - light.mean(-1, keepdim=True)).abs().mean()
+    drift = torch.log(mean / state.mean_albedo) ** 2
+    gains = ((state.gains_raw - state.gains_raw.mean(0)) ** 2).mean()
+    return (
+        settings.albedo_smoothness * texels
+        + settings.gloss_smoothness * along
+        + settings.light_smoothness * (uneven + grey)
+        + drift
+        + 0.1 * gains
+    )
+
+
+@torch.no_grad()
+def _result(
+    state: State,
+    capture: Capture,
+    found: Reconstruction,
+    atlas: Atlas,
+    frame: UnitFrame,
+    views: list[Target],
+    stands: list[Stand],
+    settings: Finish,
+    seed: int,
+    rasterizer: Rasterizer,
+    told: dict[str, Any],
+) -> Reconstruction:
+    vertices, device = state.vertices, state.latent.device
+    occluder = Occluder(vertices, state.topology.faces)
+    edge = float(
+        (vertices[state.topology.faces[:, 0].long()] - vertices[state.topology.faces[:, 1].long()]).norm(dim=1).mean()
+    )
+    scene = Scene.of(state, occluder, LIFT * edge)
+    drawn = torch.Generator(device).manual_seed(child_seed(seed, "finish pictures") % 2**63)
+    said, shadings = [], []
+    for target, stand, before in zip(views, stands, found.shadings, strict=True):
+        view, gain = capture.views[target.number], state.gain(target.number)
+        seen = picture(scene, target, stand, rasterizer, drawn, settings.final_draws, settings.sigma_px)
+        if view.held_out:
+            factor = best_gain(seen, target)
+            seen, gain = torch.cat([seen[..., :3] * factor, seen[..., 3:]], -1), gain * factor
+        said.append({"view": view.name, "held_out": view.held_out, **measures(seen, target)})
+        shadings.append(_shading(scene, target, stand, gain, drawn, settings.final_draws, before))
+    held = [m["psnr_db"] for m in said if m["held_out"]]
+    optics = state.optics()
+    facts = {**found.facts, "views": said, "held_out_psnr_db": float(np.mean(held)) if held else None}
+    facts["finish"] = {k: v for k, v in told.items() if k != "history"}
+    facts["before_finish"] = {
+        "held_out_psnr_db": found.facts.get("held_out_psnr_db"),
+        "views": found.facts.get("views"),
+    }
+    facts["stopped_early"] = bool(found.facts.get("stopped_early")) or told["stopped_early"]
+    result = replace(
+        found,
+        vertices=frame.part(vertices.cpu().numpy().astype(np.float64)),
+        albedo=optics.albedo.cpu().numpy(),
+        roughness=optics.roughness[:, 0].cpu().numpy(),
+        metallic=optics.metallic[:, 0].cpu().numpy(),
+        environment=torch.exp(state.light_raw).cpu().numpy(),
+        shadings=shadings,
+        history=[*found.history, *told["history"]],
+        facts=facts,
+    )
+    baked = bake(capture, result, atlas=atlas)
+    albedo = filled(state.albedo.cpu().numpy(), atlas.covered)
+    return replace(result, maps=replace(baked, albedo=albedo))
+
+
+def _shading(
+    scene: Scene, target: Target, stand: Stand, gain: torch.Tensor, drawn: torch.Generator, draws: int, before: Shading
+) -> Shading:
+    """How a view lights the vertices, by as many draws as a picture of its own."""
+    optics, eye = scene.state.optics(), target.standing.eye
+    parts = []
+    for rows in torch.arange(len(scene.vertices), device=scene.vertices.device).split(max(1, MOST_RAYS // (2 * draws))):
+        points = scene.vertices[rows]
+        at = Points(
+            points, facing(scene.normals[rows], eye - points), eye, stand.room_from_part, target.standing.pivot
+        )  # fmt: skip
+        numbers = even_draws(len(rows), draws, drawn)
+        parts.append(shade(at, optics.only(rows), scene.environment, numbers, scene.occluder, 1.0, scene.lift))
+    diffuse = torch.cat([p.diffuse for p in parts]) + stand.bounced * (1 - optics.metallic)
+    mirrored = torch.cat([p.mirrored for p in parts])
+    return Shading(diffuse.cpu().numpy(), mirrored.cpu().numpy(), gain.cpu().numpy(), before.bounced)
+
+
+def _tensor(array: np.ndarray, device: str) -> torch.Tensor:
+    return torch.tensor(np.asarray(array, np.float32), device=device)

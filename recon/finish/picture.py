@@ -1,0 +1,102 @@
+"""One view as the last pass sees it: every pixel is shaded by itself, with light and material drawn at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from recon.finish.state import State
+from recon.fit.problem import Target
+from recon.montecarlo.denoise import denoised
+from recon.montecarlo.environment import Environment
+from recon.montecarlo.estimator import Points, Radiance, shade
+from recon.raster.protocol import Rasterizer
+from recon.shading import Optics, vertex_normals
+from recon.visibility import Occluder
+
+LEAST_COSINE = 0.05
+"""Smooth normals near an outline may look away from the camera; they are bent until they look this far towards it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The state at one step. environment, vertices and normals carry gradients; occluder stands still."""
+
+    state: State
+    vertices: torch.Tensor
+    normals: torch.Tensor
+    environment: Environment
+    occluder: Occluder
+    lift: float
+
+    @staticmethod
+    def of(state: State, occluder: Occluder, lift: float) -> Scene:
+        vertices = state.vertices
+        return Scene(
+            state, vertices, vertex_normals(vertices, state.topology.faces.long()), state.environment, occluder, lift
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Stand:
+    """How a view's part stands. room_from_part: (3, 3). bounced: (n, 3) irradiance over pi by way of the part."""
+
+    room_from_part: torch.Tensor
+    bounced: torch.Tensor
+
+
+def picture(
+    scene: Scene,
+    target: Target,
+    stand: Stand,
+    rasterizer: Rasterizer,
+    drawn: torch.Generator,
+    draws: int,
+    sigma_px: float,
+    shadow: float = 1.0,
+) -> torch.Tensor:
+    """(h, w, 4): linear radiance over black and alpha, antialiased. draws: of the light a pixel, and as many of the
+    material."""
+    state = scene.state
+    positions = target.project(scene.vertices)
+    fragments = rasterizer.rasterize(positions, state.topology, target.size)
+    columns = torch.cat([scene.vertices, scene.normals, state.gloss, stand.bounced], 1)
+    layers = rasterizer.interpolate(columns, state.topology.faces, fragments)
+    uv = rasterizer.interpolate(state.uv, state.own_corners, fragments)
+    albedo = rasterizer.texture(state.albedo, uv)
+    covered = fragments.covered
+    flat, colour = layers[covered], albedo[covered]
+    gloss = flat[:, 6:8]
+    at = Points(
+        flat[:, :3], facing(flat[:, 3:6], target.standing.eye - flat[:, :3]), target.standing.eye,
+        stand.room_from_part, target.standing.pivot,
+    )  # fmt: skip
+    numbers = even_draws(len(flat), draws, drawn)
+    optics = Optics(colour, gloss[:, :1].clamp(min=0.01), gloss[:, 1:])
+    light = shade(at, optics, scene.environment, numbers, scene.occluder, shadow, scene.lift)
+    light = Radiance(light.diffuse + flat[:, 8:11] * (1 - gloss[:, 1:]), light.mirrored)
+    spread = torch.zeros(*covered.shape, 6, device=flat.device)
+    spread = spread.masked_scatter(covered[..., None], torch.cat([light.diffuse, light.mirrored], 1))
+    if sigma_px > 0:
+        normals = torch.zeros_like(albedo).masked_scatter(covered[..., None], at.normals.detach())
+        spread = denoised(spread, normals, fragments.depth.detach(), covered, sigma_px)
+    seen = Radiance(spread[..., :3], spread[..., 3:]).times(albedo) * state.gain(target.number)
+    seen = torch.cat([seen * covered[..., None], covered[..., None].to(seen.dtype)], -1)
+    return rasterizer.antialias(seen, positions, state.topology, fragments)
+
+
+def even_draws(points: int, draws: int, drawn: torch.Generator) -> torch.Tensor:
+    """(points, draws, 5) in [0, 1): one Sobol sequence, shifted at random for each point (Cranley and Patterson,
+    Randomization of Number Theoretic Methods for Multiple Integration, 1976), so that each point's draws lie evenly."""
+    sequence = torch.quasirandom.SobolEngine(5).draw(draws).to(drawn.device)
+    shift = torch.rand(points, 1, 5, generator=drawn, device=drawn.device)
+    return (sequence + shift) % 1.0
+
+
+def facing(normals: torch.Tensor, towards: torch.Tensor) -> torch.Tensor:
+    """Unit normals (n, 3), turned towards the eye as far as they look away from it."""
+    normals = torch.nn.functional.normalize(normals, dim=1)
+    towards = torch.nn.functional.normalize(towards.detach(), dim=1)
+    short = (LEAST_COSINE - (normals * towards).sum(1, keepdim=True)).clamp(min=0)
+    return torch.nn.functional.normalize(normals + short * towards, dim=1)

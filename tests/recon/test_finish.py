@@ -1,0 +1,132 @@
+"""The pass with maps: it explains photographs better than what it began with, repeats, and can be cut short."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from core.errors import GeometryError
+from recon.capture.model import Capture
+from recon.finish import finished
+from recon.finish.picture import even_draws, facing
+from recon.fit import Settings, Stage, preset, reconstruct
+from recon.fit.settings import Finish
+from recon.result import Reconstruction
+from recon.solve import solve
+from tests.recon.synthetic import turntable
+
+RADIUS = 0.02
+SHORT = Settings("short", (Stage(64, 0.12, 60, 2e-2, 0.3, still=20),), hull_resolution=48, stereo=False, bounces=False)
+BRIEF = Finish(side_px=64, steps=40, views_per_step=2, draws=4, final_draws=16)
+
+
+def fields(points: np.ndarray) -> np.ndarray:
+    """Light and dark fields of 6 mm, finer than the vertices of SHORT."""
+    odd = (np.floor(points / 0.006).astype(int).sum(1) % 2).astype(float)[:, None]
+    return np.repeat(0.2 + 0.45 * odd, 3, axis=1)
+
+
+@pytest.fixture(scope="module")
+def ball() -> Capture:
+    mesh = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
+    mesh.metadata["smooth"] = True
+    return turntable(mesh, fields, views=16, size=64)
+
+
+@pytest.fixture(scope="module")
+def before(ball: Capture) -> Reconstruction:
+    torch.set_num_threads(1)
+    return reconstruct(ball, SHORT, seed=3)
+
+
+@pytest.fixture(scope="module")
+def after(ball: Capture, before: Reconstruction) -> Reconstruction:
+    torch.set_num_threads(1)
+    return finished(ball, before, BRIEF, seed=3)
+
+
+def test_views_that_it_never_saw_are_met_better(before: Reconstruction, after: Reconstruction) -> None:
+    assert after.facts["held_out_psnr_db"] > before.facts["held_out_psnr_db"] + 1.0
+    assert after.facts["before_finish"]["held_out_psnr_db"] == before.facts["held_out_psnr_db"]
+    assert after.facts["finish"]["steps"] == BRIEF.steps
+    assert after.facts["finish"]["skipped_steps"] == 0
+
+
+def test_fields_finer_than_the_vertices_are_in_the_map(after: Reconstruction) -> None:
+    """Texels differ from the vertices' colours there, and between light and dark by at least half of what is true."""
+    assert after.maps is not None
+    atlas, albedo = after.maps.atlas, after.maps.albedo.mean(2)
+    corners = after.vertices[after.faces[atlas.face[atlas.covered]]]
+    places = np.einsum("npc,np->nc", corners, atlas.bary[atlas.covered])
+    true, found = fields(places)[:, 0], albedo[atlas.covered]
+    trusted = after.maps.confidence[atlas.covered] > 0.5
+    light, dark = (found[trusted & (true > 0.4) == wanted].mean() for wanted in (True, False))
+    assert light / dark > 0.5 * 0.65 / 0.2
+    assert after.maps.roughness.shape == albedo.shape
+
+
+def test_the_mesh_stays_what_it_was_but_for_its_places(before: Reconstruction, after: Reconstruction) -> None:
+    assert np.array_equal(before.faces, after.faces)
+    moved = np.linalg.norm(before.vertices - after.vertices, axis=1)
+    assert 0 < moved.mean() < 0.02 * RADIUS
+    assert len(after.shadings) == len(before.shadings)
+    assert np.isfinite(after.environment).all()
+    assert after.environment.min() > 0
+
+
+def test_same_seed_same_maps(ball: Capture, before: Reconstruction) -> None:
+    torch.set_num_threads(1)
+    brief = replace(BRIEF, steps=3, final_draws=4)
+    first, second, other = (finished(ball, before, brief, seed=s) for s in (5, 5, 6))
+    assert first.maps is not None
+    assert second.maps is not None
+    assert other.maps is not None
+    assert np.array_equal(first.vertices, second.vertices)
+    assert np.array_equal(first.maps.albedo, second.maps.albedo)
+    assert not np.array_equal(first.maps.albedo, other.maps.albedo)
+
+
+def test_a_time_limit_is_recorded(ball: Capture, before: Reconstruction) -> None:
+    cut = finished(ball, before, replace(BRIEF, final_draws=4), deadline=time.monotonic() - 1)
+    assert cut.facts["stopped_early"]
+    assert cut.facts["finish"]["steps"] == 0
+
+
+def test_steps_that_are_not_finite_are_refused(ball: Capture, before: Reconstruction) -> None:
+    broken = replace(before, environment=np.full_like(before.environment, np.inf))
+    with pytest.raises(GeometryError, match="not finite"):
+        finished(ball, broken, replace(BRIEF, steps=3))
+
+
+def test_solve_adds_the_pass_where_a_preset_has_it(ball: Capture) -> None:
+    torch.set_num_threads(1)
+    short = replace(SHORT, stages=(Stage(48, 0.2, 10, 1e-2, still=4),))
+    assert solve(ball, short).maps is None
+    found = solve(ball, replace(short, finish=replace(BRIEF, steps=2, final_draws=4)))
+    assert found.maps is not None
+    assert found.facts["seconds"] > found.facts["finish"]["seconds"]
+    assert solve(ball, replace(short, finish=BRIEF, minutes=0.0)).maps is None
+    assert preset("full").finish is not None
+
+
+def test_normals_that_look_away_are_bent_to_the_eye() -> None:
+    normals = torch.tensor([[0.0, 0, 1], [0.0, 1, -0.2], [0, 0, -1.0]])
+    towards = torch.tensor([[0.0, 0, 2]]).expand(3, 3)
+    bent = facing(normals, towards)
+    assert torch.allclose(bent[0], normals[0])
+    assert float(bent[1, 2]) > 0
+    assert torch.allclose(bent.norm(dim=1), torch.ones(3))
+
+
+def test_draws_of_a_point_lie_evenly() -> None:
+    """Of 16 draws each sixteenth of an axis holds one, whatever the shift."""
+    found = even_draws(50, 16, torch.Generator().manual_seed(1))
+    assert found.shape == (50, 16, 5)
+    spread = found.sort(dim=1).values.diff(dim=1)
+    assert float((spread - 1 / 16).abs().max()) < 1 / 16 + 1e-6
+    assert not torch.equal(found[0], found[1])
