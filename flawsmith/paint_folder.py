@@ -14,6 +14,7 @@ from core.errors import InputError, RecipeError, RenderError
 from core.files import sha256_bytes, write_bytes, write_json
 from core.models import load
 from core.seeds import child, child_seed
+from defects.generative.look import Look
 from defects.generative.paint import paint_photo
 from defects.generative.painter import GOOD, Painter
 from defects.generative.photo import (
@@ -74,10 +75,12 @@ def inpaint_folder(
     painted, dropped = 0, []
     for file in files:
         photo = read_photo(file)
-        mask, part, mm, origin = _place(order, photo, file, blueprint)
+        mask, part, mm, origin, look = _place(order, photo, file, blueprint)
         seed = child_seed(order.seed, "photo", photo.name)
         try:
-            made = paint_photo(photo, mask, damage, painter, seed, part=part, mm_per_px=mm, tries=order.choice.tries)
+            made = paint_photo(
+                photo, mask, damage, painter, seed, part=part, mm_per_px=mm, tries=order.choice.tries, look=look
+            )
         except RenderError as error:
             dropped.append(photo.name)
             if told:
@@ -97,19 +100,20 @@ def inpaint_folder(
 
 def _place(
     order: PaintOrder, photo: Photo, file: Path, blueprint: Blueprint | None
-) -> tuple[np.ndarray, np.ndarray | None, float, str]:
-    """Mask, part, mm per pixel and where the mask came from, of one photograph."""
+) -> tuple[np.ndarray, np.ndarray | None, float, str, Look | None]:
+    """Mask, part, mm per pixel, where the mask came from and what is drawn there, of one photograph."""
     part = photo.part if order.part_mask is None else read_mask(mask_for(file, order.part_mask), photo)
     mm = order.choice.mm_per_px or float("nan")
     if order.mask is not None:
         path = mask_for(file, order.mask)
-        return check_mask(read_mask(path, photo), photo, part, str(path)), part, mm, "user"
+        return check_mask(read_mask(path, photo), photo, part, str(path)), part, mm, "user", None
     assert blueprint is not None
     if not mm > 0:
         raise InputError("--blueprint without --mm-per-px", "the photograph's scale", "measure it, or use --mask")
     ground = flat_ground(photo, mm, part)
     rng = child(order.seed, "place", photo.name)
-    return draw_mark(ground, blueprint, rng, np.zeros(photo.size, bool)).mask, part, mm, "blueprint"
+    mark = draw_mark(ground, blueprint, rng, np.zeros(photo.size, bool))
+    return mark.mask, part, mm, "blueprint", mark.look
 
 
 def _blueprint(name: str) -> Blueprint:

@@ -17,11 +17,13 @@ from core.material import Material
 from core.models import load
 from core.seeds import child
 from defects.generative.augment import Example, augmented
+from defects.generative.look import Look
 from defects.procedural.decals import half_extents
 from defects.procedural.kind import Ground, Kind
 from defects.procedural.kinds import KINDS
 from defects.procedural.measure import label_size
 from flawsmith.paint_ground import PhotoGround
+from flawsmith.paint_look import look_of
 from scenes import library
 
 DRAWS = 20
@@ -40,11 +42,15 @@ GROUNDS = ("powder_coat_grey", "milled_steel", "sand_cast_iron", "galvanised")
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """mask: (h, w) bool, never empty. defect: as a manifest keeps it, id 0. origin: "blueprint" or "example"."""
+    """mask: (h, w) bool, never empty. defect: as a manifest keeps it, id 0. origin: "blueprint" or "example".
+
+    look: what the drawn layers look like there; None where only a mask is known.
+    """
 
     mask: np.ndarray
     defect: Defect
     origin: str
+    look: Look | None = None
 
 
 def draw_mark(
@@ -63,7 +69,8 @@ def draw_mark(
         values = blueprint.sample(rng)
         params = kind.parameters(values, blueprint.name)
         stream = int(rng.integers(2**62))
-        layers = kind.paint(params, Ground(_material(kind, params)), child(stream, "paint"))
+        material = _material(kind, params)
+        layers = kind.paint(params, Ground(material), child(stream, "paint"))
         if 2 * min(half_extents(layers)) > longest:
             continue
         for _ in range(SITES):
@@ -72,8 +79,13 @@ def draw_mark(
             )
             if found is None or found[0].sum() < least_px:
                 continue
+            look = look_of(ground, layers, found[0], found[2], kind.name, material, child(stream, "light"))
+            mask = look.mask(allowed.shape) & allowed
+            if mask.sum() < least_px:
+                continue
             measured = label_size(layers)
-            return Mark(found[0], _defect(blueprint, asdict(params), measured, stream, found[1], layers), "blueprint")
+            defect = _defect(blueprint, asdict(params), measured, stream, found[1], layers)
+            return Mark(mask, defect, "blueprint", look)
     raise PlacementError(
         f"{DRAWS * SITES} places for '{blueprint.name}' on {ground.photo.name} were too small, steep or bent",
         f"a label of {least_px} px on the part", "use larger defects, sharper photographs or other views",
@@ -136,8 +148,9 @@ def _longest_m(ground: PhotoGround) -> float:
 
 def _laid(
     ground: PhotoGround, layers: Layers, allowed: np.ndarray, rng: np.random.Generator, blueprint: Blueprint
-) -> tuple[np.ndarray, Site] | None:
-    """The label seen through the camera from a random site; None where the place will not do."""
+) -> tuple[np.ndarray, Site, tuple[Any, Any, Any]] | None:
+    """Every pixel that the label touches, seen through the camera from a random site, the site, and its point, u and v
+    in the camera's frame; None where the place will not do."""
     rows, columns = np.nonzero(allowed)
     if not len(rows):
         return None
@@ -169,7 +182,7 @@ def _laid(
         return None
     mask = np.zeros(allowed.shape, bool)
     mask[r[label], c[label]] = True
-    return mask, site
+    return mask, site, (point, u, v)
 
 
 def _site(ground: PhotoGround, row: int, column: int, turn: float) -> tuple[Site, Any, Any, Any, Any]:

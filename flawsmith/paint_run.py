@@ -161,7 +161,7 @@ def _painted(
         seed = child_seed(stock.seed, "image", index, "paint", number, attempt)
         painted: Painted = paint_photo(
             photo, mark.mask, stock.damage[blueprint.name], stock.painter, seed, part=ground.part,
-            mm_per_px=mm if ground.metric else float("nan"), tries=recipe.paint.tries,
+            mm_per_px=mm if ground.metric else float("nan"), tries=recipe.paint.tries, look=mark.look,
         )  # fmt: skip
         if painted.label.sum() < recipe.min_label_px:
             raise RenderError("a painted label", f"{recipe.min_label_px} px", "use larger defects")

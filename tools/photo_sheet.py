@@ -50,7 +50,7 @@ def painted(
             mark = draw_mark(here, blueprint, child(seed, name, attempt), free, LEAST_PX)
             made = paint_photo(
                 here.photo, mark.mask, damage, painter, child_seed(seed, name, attempt), part=here.part,
-                mm_per_px=MM_PER_PX,
+                mm_per_px=MM_PER_PX, look=mark.look,
             )  # fmt: skip
         except (PlacementError, RenderError):
             continue

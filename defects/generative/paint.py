@@ -13,7 +13,8 @@ from core.errors import InputError, RenderError
 from core.seeds import child_seed
 from defects.generative.crop import Window, crop_of, put_back, windows
 from defects.generative.label import Label, label_of
-from defects.generative.painter import GOOD, Crop, Painter
+from defects.generative.look import Look
+from defects.generative.painter import GOOD, Crop, Drawer, Painter
 from defects.generative.photo import Photo, check_mask
 from defects.generative.seam import pasted, without_shift
 
@@ -49,11 +50,12 @@ def paint_photo(
     part: np.ndarray | None = None,
     mm_per_px: float = float("nan"),
     tries: int = TRIES,
+    look: Look | None = None,
 ) -> Painted:
     """Paint `damage` where `mask` (h, w) bool says. The same arguments give the same bytes.
 
-    part: (h, w) bool, None: all of the photograph, or what its alpha says. A try in which nothing visible happens is
-    made again with another seed. The damage `good` returns the photograph itself. InputError for an unusable mask or
+    part: (h, w) bool, None: all of the photograph, or what its alpha says. look: of the drawn defect
+    that `mask` is of, for a backend that draws. A try in which nothing visible happens is made again with another seed. The damage `good` returns the photograph itself. InputError for an unusable mask or
     an unknown damage; RenderError when `tries` tries showed nothing.
     """
     photo = photo if isinstance(photo, Photo) else Photo("photo", photo)
@@ -69,10 +71,10 @@ def paint_photo(
         nothing = np.zeros(photo.size, bool)
         return Painted(photo.pixels, nothing, mask, base | {"tries": 0, "label_iou": 0.0})
     places = windows(mask, painter.size, painter.cell)
-    good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px)
+    good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
     best: Label | None = None
     for attempt in range(tries):
-        image = _pass(photo, part, places, damage, painter, child_seed(seed, "try", attempt), mm_per_px)
+        image = _pass(photo, part, places, damage, painter, child_seed(seed, "try", attempt), mm_per_px, look)
         label = label_of(image, good, photo.pixels, mask)
         if not label.no_op:
             told = {"tries": attempt + 1, "label_iou": round(label.iou, 4), "label_k": round(label.k, 3),
@@ -89,9 +91,20 @@ def paint_photo(
 
 
 def _pass(
-    photo: Photo, part: np.ndarray, places: list[Window], damage: str, painter: Painter, seed: int, mm_per_px: float
+    photo: Photo,
+    part: np.ndarray,
+    places: list[Window],
+    damage: str,
+    painter: Painter,
+    seed: int,
+    mm_per_px: float,
+    look: Look | None = None,
 ) -> np.ndarray:
-    """All windows one after the other, each on what the ones before it left; (h, w, 3) uint8."""
+    """All windows one after the other, each on what the ones before it left; (h, w, 3) uint8. A backend that draws
+    needs no windows: it works on the photograph itself."""
+    if isinstance(painter, Drawer):
+        mask = np.logical_or.reduce([w.mask for w in places])
+        return painter.draw(photo.pixels, mask, damage, seed, part, look)
     image, grey = photo.pixels, photo.grey
     for number, window in enumerate(places):
         crop = crop_of(image, part, window, mm_per_px)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from core.arrays import frozen
+from defects.generative.look import Look
 
 GOOD = "good"
 """The null type: the crop is painted again without damage. It measures how much grain a backend regrows."""
@@ -49,4 +50,16 @@ class Painter(Protocol):
         """One painted image for each crop, float32 like its own. The same crop, damage and seed give the same image,
         whatever stands beside it in the list. Pixels outside the mask may differ: the caller puts the photograph's
         own back. InputError for a damage that is not among `types`."""
+        ...
+
+
+@runtime_checkable
+class Drawer(Protocol):
+    """A backend that needs no crops: it draws on the photograph itself, at its scale, and softens its own rims."""
+
+    def draw(
+        self, photo: np.ndarray, mask: np.ndarray, damage: str, seed: int, part: np.ndarray, look: Look | None
+    ) -> np.ndarray:
+        """photo: (h, w, 3) uint8. mask, part: (h, w) bool. look: of a drawn defect, if `mask` is that of one. Returns
+        the photograph with the damage; outside the mask its own bytes."""
         ...

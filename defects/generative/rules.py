@@ -7,20 +7,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from core.errors import InputError
 from core.seeds import child
 from defects.generative.augment import Example, Moves, augmented
 from defects.generative.crop import bounds, cut, resized, windows
+from defects.generative.look import Look, put_on
+from defects.generative.look_mask import DRAWN, look_of_mask
 from defects.generative.painter import GOOD, Crop
 from defects.procedural.kinds.perlin_overlay import TEXTURES, texture
-from defects.procedural.raster import Grid, fractal_noise, smoothstep
+from defects.procedural.raster import Grid
 
-LINES = ("crack", "gouge", "scratch", "scuff", "chatter", "foreign", "filiform", "fray")
-HOLES = ("pit", "porosity", "blowhole", "dent", "chip", "break", "burr")
-STAINS = ("rust", "stain", "heat_tint", "peel", "paint_run", "print_fault", "white_rust", "uneven")
-ANY = (GOOD, *LINES, *HOLES, *STAINS)
+ANY = (GOOD, *DRAWN)
 SIZE = 128
 
 
@@ -104,48 +102,23 @@ class InpaintFloor(Rule):
 
 
 class Overlay(Rule):
-    """Drawn damage: the mask's own depth shades it, noise breaks it up, the photograph's grain stays. Lines are dark
-    with a bright rim on one side, or bright; holes are dark and lit from one side; stains are tinted in patches."""
+    """Drawn damage on the photograph itself: the procedural kind's own layers where the mask is that of one, else a
+    surface made up inside the mask. Both are shaded at several samples a pixel and averaged; the grain stays."""
 
     name = "overlay"
 
     def one(self, crop: Crop, damage: str, rng: np.random.Generator) -> np.ndarray:
-        depth = np.asarray(ndimage.distance_transform_edt(np.pad(crop.mask, 1)))[1:-1, 1:-1]
-        if damage in LINES:
-            return self._line(crop, depth, rng)
-        depth = depth / max(1.0, float(depth.max()))
-        return self._hole(crop, depth, rng) if damage in HOLES else self._stain(crop, depth, rng)
+        codes = np.rint(crop.image * 255).astype(np.uint8)
+        made = put_on(codes, look_of_mask(crop.mask, damage, rng), crop.mask, crop.part, False)
+        return made.astype(np.float32) / 255
 
-    def _line(self, crop: Crop, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        # full depth half way in of what is wide here: a line of two pixels is no row of beads
-        wide = np.asarray(ndimage.maximum_filter(depth, min(33, 6 * int(np.ceil(depth.max())) + 1)))
-        profile = np.clip(depth / np.maximum(1.0, 0.5 * wide), 0, 1)
-        core = smoothstep(0.0, 1.0, profile) * (1 + 0.35 * _noise(crop.mask, 24, rng))
-        lit = _lit(profile, rng) * crop.mask
-        dark = rng.uniform(0.25, 0.6) * (1 if rng.random() < 0.7 else -0.7)
-        return crop.image * (1 - dark * core[..., None]) + 0.25 * rng.uniform(0.3, 1) * lit[..., None]
-
-    def _hole(self, crop: Crop, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        inner = smoothstep(0.0, 0.5, depth) * (1 + 0.2 * _noise(crop.mask, 10, rng))
-        lit = _lit(smoothstep(0, 1, depth), rng) * crop.mask
-        return crop.image * (1 - rng.uniform(0.35, 0.75) * inner[..., None]) + 0.3 * lit[..., None]
-
-    def _stain(self, crop: Crop, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        patches = np.clip(0.6 + 0.8 * _noise(crop.mask, 20, rng) + 0.3 * _noise(crop.mask, 5, rng), 0, 1.3)
-        weight = smoothstep(0.0, 0.35, depth + 0.15 * _noise(crop.mask, 8, rng)) * patches
-        tint = np.array([1.0, rng.uniform(0.55, 0.95), rng.uniform(0.3, 0.9)]) * rng.uniform(0.35, 0.8)
-        return crop.image * (1 - weight[..., None] * (1 - tint))
-
-
-def _noise(mask: np.ndarray, wavelength: float, rng: np.random.Generator) -> np.ndarray:
-    n = len(mask)
-    u, v = np.broadcast_to(np.arange(n) + 0.5, (n, n)), np.broadcast_to((np.arange(n) + 0.5)[:, None], (n, n))
-    return fractal_noise(u, v, wavelength, rng, 3)
-
-
-def _lit(height: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A slope's share of light from a random side, about -1 to 1."""
-    down, right = np.gradient(ndimage.gaussian_filter(height, 1.0))
-    angle = rng.uniform(0, 2 * np.pi)
-    slope = np.cos(angle) * right + np.sin(angle) * down
-    return slope / max(1e-6, float(np.abs(slope).max()))
+    def draw(
+        self, photo: np.ndarray, mask: np.ndarray, damage: str, seed: int, part: np.ndarray, look: Look | None
+    ) -> np.ndarray:
+        """See `Drawer.draw`."""
+        if damage not in self.types:
+            raise InputError(f"damage '{damage}'", f"one of {', '.join(self.types)}", "choose a known one")
+        if damage == GOOD:
+            return photo.copy()
+        look = look or look_of_mask(mask, damage, child(seed, self.name))
+        return put_on(photo, look, mask, part, bool((photo == photo[..., :1]).all()))
