@@ -55,7 +55,7 @@ class Look:
             put(self, name, frozen(getattr(self, name), np.float32, shape, name))
         put(self, "added", frozen(self.added, np.float32, (*shape, 3), "added"))
 
-    def mask(self, size: tuple[int, int]) -> np.ndarray:
+    def mask(self, size: tuple[int, ...]) -> np.ndarray:
         """(h, w) bool of a photograph of `size`: pixels of which the label covers enough."""
         out = np.zeros(size, bool)
         h, w = self.coverage.shape

@@ -54,9 +54,10 @@ def paint_photo(
 ) -> Painted:
     """Paint `damage` where `mask` (h, w) bool says. The same arguments give the same bytes.
 
-    part: (h, w) bool, None: all of the photograph, or what its alpha says. look: of the drawn defect
-    that `mask` is of, for a backend that draws. A try in which nothing visible happens is made again with another seed. The damage `good` returns the photograph itself. InputError for an unusable mask or
-    an unknown damage; RenderError when `tries` tries showed nothing.
+    part: (h, w) bool, None: all of the photograph, or what its alpha says. look: of the drawn defect that `mask` is
+    of, for a backend that draws. A try in which nothing visible happens is made again with another seed. The damage
+    `good` returns the photograph itself. InputError for an unusable mask or an unknown damage; RenderError when
+    `tries` tries showed nothing.
     """
     photo = photo if isinstance(photo, Photo) else Photo("photo", photo)
     if damage not in painter.types:
