@@ -15,11 +15,11 @@ from defects.procedural.raster import fractal_noise, smoothstep
 
 MOST = 1_500_000
 """Samples in all: a mask of 300 x 300 pixels still gets four a pixel along each axis."""
-ROUND_PX = 0.75
-"""A mask's stairs are rounded over this."""
+ROUND_PX = (0.75, 2.0)
+"""A mask's stairs are rounded over this: of a line one pixel wide, and of a thick mask."""
 LAMP = np.deg2rad([-150.0, -30.0])
 GROUND = 0.5
-RUST = np.array([(0.30, 0.125, 0.045), (0.16, 0.058, 0.024), (0.070, 0.027, 0.016), (0.030, 0.015, 0.011)])
+RUST = np.array([(0.21, 0.088, 0.034), (0.125, 0.047, 0.020), (0.070, 0.027, 0.016), (0.030, 0.015, 0.011)])
 PALE = np.array([(0.40, 0.41, 0.40), (0.60, 0.61, 0.60), (0.74, 0.75, 0.73)])
 
 Raster = dict[str, np.ndarray]
@@ -35,12 +35,20 @@ class Field:
     x: np.ndarray
     y: np.ndarray
     along: float
+    count: int
     rng: np.random.Generator
 
     @property
     def profile(self) -> np.ndarray:
         """0 at the rim, 1 in the middle."""
         return np.clip(self.depth / self.wide, 0, 1)
+
+    @property
+    def bowl(self) -> np.ndarray:
+        """The same without a crease along the middle."""
+        sigma = 0.3 * float(self.depth.max()) * self.count
+        smooth = ndimage.gaussian_filter(smoothstep(0.0, 1.0, self.profile), sigma)
+        return smooth * smoothstep(0.0, 0.3, self.profile)
 
     @property
     def inside(self) -> np.ndarray:
@@ -73,7 +81,8 @@ def look_of_mask(mask: np.ndarray, damage: str, rng: np.random.Generator) -> Loo
 
 
 def _field(box: np.ndarray, count: int, rng: np.random.Generator) -> Field:
-    soft = ndimage.gaussian_filter(box.astype(np.float32), ROUND_PX)
+    thick = float(np.asarray(ndimage.distance_transform_edt(box)).max())
+    soft = ndimage.gaussian_filter(box.astype(np.float32), float(np.clip(0.6 + 0.15 * thick, *ROUND_PX)))
     peak = ndimage.gaussian_filter(ndimage.maximum_filter(soft, 5), 1.0)
     level = soft - 0.5 * np.minimum(peak, 1.0)
     size = (box.shape[1] * count, box.shape[0] * count)
@@ -82,7 +91,7 @@ def _field(box: np.ndarray, count: int, rng: np.random.Generator) -> Field:
     if not fine.any():
         fine = cv2.resize(box.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     depth = np.asarray(ndimage.distance_transform_edt(fine)).astype(np.float32)
-    depth = ndimage.gaussian_filter(depth, 0.5) * fine / count
+    depth = ndimage.gaussian_filter(depth, min(0.12 * float(depth.max()), 1.0 * count)) * fine / count
     most = max(1, int(np.ceil(depth.max() * count)))
     ridge = ndimage.maximum_filter(depth, min(2 * most + 1, 161))
     wide = np.maximum(ndimage.gaussian_filter(ridge, 1.5 * min(most, 80)), 0.25)
@@ -91,7 +100,7 @@ def _field(box: np.ndarray, count: int, rng: np.random.Generator) -> Field:
     spread = np.cov(np.stack([columns, rows])) if len(rows) > 2 else np.eye(2)
     axis = np.linalg.eigh(spread)[1][:, 1]
     x, y = np.broadcast_to(x, fine.shape), np.broadcast_to(y[:, None], fine.shape)
-    return Field(depth, wide, x, y, float(np.arctan2(axis[1], axis[0])), rng)
+    return Field(depth, wide, x, y, float(np.arctan2(axis[1], axis[0])), count, rng)
 
 
 def _plain(f: Field) -> Raster:
@@ -130,12 +139,13 @@ def _crack(f: Field) -> Raster:
 def _streaks(f: Field) -> Raster:
     """Many fine nearly parallel scratches, thinning towards the rim."""
     within = smoothstep(0.0, 0.35, f.profile)
-    lines = f.noise(1.6, 2, 16) + 0.5 * f.noise(0.7, 1, 20)
-    press = 0.6 * f.noise(9, 2, 3)
-    scored = smoothstep(-0.25, 0.6, lines + press + 0.7 * within - 0.4) * within
+    lines = f.noise(1.8, 2, 18) + 0.5 * f.noise(0.8, 1, 24)
+    press = 0.5 * f.noise(9, 2, 3)
+    scored = smoothstep(-0.4, 0.6, lines + press + 0.8 * within - 0.4) * within
+    tone = 0.74 if f.rng.random() < 0.7 else 0.26
     return {"height_m": -0.14 * scored, "surface_weight": 0.9 * np.maximum(scored, 0.35 * within),
-            "lay_keep": 1 - 0.6 * scored, "albedo": _flat(f, (0.62, 0.61, 0.6), 0.1),
-            "albedo_weight": 0.55 * scored + 0.15 * within, "metallic": 0 * scored}  # fmt: skip
+            "lay_keep": 1 - 0.6 * scored, "albedo": _flat(f, (tone, tone, 0.98 * tone), 0.08),
+            "albedo_weight": 0.6 * scored + 0.2 * within}  # fmt: skip
 
 
 def _pit(f: Field) -> Raster:
@@ -148,23 +158,25 @@ def _pit(f: Field) -> Raster:
 
 
 def _dent(f: Field) -> Raster:
-    bowl = smoothstep(0.0, 1.0, f.profile)
-    return {"height_m": -0.6 * f.wide * bowl, "surface_weight": 0.35 * smoothstep(0.05, 0.3, f.profile)}
+    return {"height_m": -0.55 * float(f.wide.max()) * f.bowl, "surface_weight": 0.35 * smoothstep(0.05, 0.3, f.profile)}
 
 
 def _broken(f: Field) -> Raster:
     """A torn face: facets, brighter and rougher than the skin."""
     edge = smoothstep(0.0, 0.15, f.profile)
-    rough = 0.35 * f.noise(5, 4) * np.minimum(f.wide, 5)
-    tone = np.clip(0.30 + 0.12 * f.noise(4, 4), 0.05, 0.9)[..., None]
-    return {"height_m": (rough - 0.35 * np.minimum(f.wide, 8)) * edge, "lay_keep": 1 - edge,
+    size = float(np.clip(1.2 * f.depth.max(), 4, 24))
+    facets = np.abs(f.noise(size, 2)) + 0.25 * f.noise(2.5, 2)
+    tone = np.clip(0.30 + 0.06 * f.noise(size, 3) + 0.05 * f.noise(2, 2), 0.05, 0.9)[..., None]
+    return {"height_m": (0.10 * size * facets - 0.35 * np.minimum(f.wide, 8)) * edge, "lay_keep": 1 - edge,
             "albedo": tone * np.array([1.0, 0.98, 0.95]), "albedo_weight": 0.8 * edge}  # fmt: skip
 
 
 def _burr(f: Field) -> Raster:
-    ridge = np.sin(np.pi * np.clip(f.profile, 0, 1) / 2) * (1 + 0.3 * f.noise(5, 3, 2))
-    return {"height_m": 0.7 * f.wide * ridge, "surface_weight": smoothstep(0.0, 0.3, f.profile), "lay_keep": 1 - 0.7 *
-            smoothstep(0.0, 0.3, f.profile)}  # fmt: skip
+    """A torn lip that stands proud along the mask."""
+    on = smoothstep(0.0, 0.25, f.profile)
+    lip = f.bowl * (1 + 0.25 * f.noise(6, 2, 2)) * min(float(f.wide.max()), 6)
+    return {"height_m": 0.6 * lip, "surface_weight": on, "lay_keep": 1 - 0.7 * on,
+            "albedo": np.full((*on.shape, 3), 0.6), "albedo_weight": 0.4 * on, "metallic": 0 * on}  # fmt: skip
 
 
 def _torn(f: Field, amount: float) -> np.ndarray:
