@@ -69,12 +69,13 @@ def hull_colours(capture: Capture, ask: dict[str, Any]) -> Found:
 
 
 def fitted(capture: Capture, ask: dict[str, Any]) -> Found:
-    from recon.fit import preset, reconstruct
+    from recon.fit import preset
+    from recon.solve import solve
 
     changes = {"no_shadows": {"shadows": False}, "fixed_light": {"turning_light": False}}.get(ask["method"], {})
     settings = replace(preset(ask["preset"]), **changes).with_minutes(ask["minutes"])
     start = time.monotonic()
-    result = reconstruct(capture, settings, seed=ask["seed"])
+    result = solve(capture, settings, seed=ask["seed"])
     spent, memory = time.monotonic() - start, peak_mb()
     colours = [s.exposure * (result.albedo * s.diffuse + s.specular) for s in result.shadings]
     n = len(result.vertices)

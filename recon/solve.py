@@ -1,16 +1,21 @@
-"""A capture fitted as its preset asks: the vertex solver, and the pass with maps where the preset has one."""
+"""A capture fitted as its preset asks: a start that is hollow where the part is, the vertex solver, and the pass with
+maps where the preset has one."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 from recon.capture.model import Capture
 from recon.fit import Settings, reconstruct
 from recon.fit.optimise import Progress
+from recon.fit.reconstruct import beginning as hull_dug
 from recon.raster.protocol import Rasterizer
 from recon.result import Reconstruction
+from recon.volume import VolumeSettings, opened
 
 
 def solve(
@@ -22,12 +27,16 @@ def solve(
     device: str = "cpu",
     checkpoint: Path | None = None,
 ) -> Reconstruction:
-    """`recon.fit.reconstruct`, then `recon.finish.finished` where `settings.finish` is set and time is left. The
-    checkpoint covers the first."""
+    """`recon.fit.reconstruct` from `beginning`, then `recon.finish.finished` where `settings.finish` is set and time is
+    left. The checkpoint covers the first."""
     began = time.monotonic()
+    start = beginning(capture, settings, seed, progress, rasterizer, device)
+    left = None if settings.minutes is None else max(settings.minutes - (time.monotonic() - began) / 60, 0.0)
     found = reconstruct(
-        capture, settings, seed, progress, rasterizer=rasterizer, device=device, checkpoint=checkpoint
+        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint
     )  # fmt: skip
+    facts = {**found.facts, "settings": asdict(settings), "seconds": time.monotonic() - began}
+    found = replace(found, facts=facts)
     if settings.finish is None or found.facts["stopped_early"]:
         return found
     from recon.finish import finished
@@ -35,3 +44,20 @@ def solve(
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
     last = finished(capture, found, settings.finish, seed, progress, rasterizer, device, deadline)
     return replace(last, facts={**last.facts, "seconds": time.monotonic() - began})
+
+
+def beginning(
+    capture: Capture,
+    settings: Settings,
+    seed: int = 0,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> tuple[np.ndarray, np.ndarray]:
+    """The visual hull, with the pockets that stereo and shading show: vertices (n, 3) in the capture's frame, faces."""
+    start = hull_dug(capture, settings)
+    if not settings.opening_cells:
+        return start
+    grid = VolumeSettings(cells=settings.opening_cells)
+    grid = replace(grid, loss=replace(grid.loss, turning_light=settings.turning_light))
+    return opened(capture, start, grid, seed, progress, rasterizer, device)

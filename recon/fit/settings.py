@@ -71,7 +71,8 @@ class Settings:
     """stages: coarse to fine. stiffness: of the preconditioner. shadow_every: steps between new shadow tables.
     key_lights: brightest cells of the light that are lamps with a distance and shadows of their own.
 
-    stereo: the hull's pockets are dug out by depths from pairs of photographs before the fit begins.
+    stereo: the hull's pockets are dug out by depths from pairs of photographs before the fit begins. opening_cells: of
+    the grid that then opens what shading shows to be hollow, along the part's longest side; 0 leaves that out.
     shadows, bounces, turning_light: False only to show what they are worth. weights: of the loss' terms.
     """
 
@@ -85,6 +86,7 @@ class Settings:
     shadows: bool = True
     bounces: bool = True
     stereo: bool = True
+    opening_cells: int = 40
     turning_light: bool = True
     mask_weight: float = 5.0
     albedo_rate: float = 0.02

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recon.volume.fit import topology
+from recon.volume.opening import opened
 from recon.volume.settings import VolumeSettings
 
-__all__ = ["VolumeSettings", "topology"]
+__all__ = ["VolumeSettings", "opened", "topology"]

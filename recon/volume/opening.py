@@ -1,0 +1,81 @@
+"""The start of a fit, opened where the light says that it is hollow.
+
+The visual hull is exact where outlines touch the part, and closed over every pocket that no outline shows. Stereo digs
+where photographs have something to recognise; on an even surface it is blind, and shading is not: a pocket's floor and
+walls are lit as a plane over it would never be. The grid of `recon.volume` moves by shading and may change its genus,
+but is coarse. So its surface is taken where it lies behind the start, and the start is kept elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from core.errors import GeometryError
+from recon.capture.model import Capture
+from recon.fit.optimise import Progress
+from recon.isosurface import isosurface, largest_piece, signed_distances
+from recon.raster.protocol import Rasterizer
+from recon.volume.fit import begin, topology
+from recon.volume.settings import VolumeSettings
+
+BEHIND, ABOUT = 0.25, 2.0
+"""Cells of the grid that its surface must lie behind the start to be believed, and the reach about such places within
+which it is followed, so that no step is left."""
+FINER = 3
+"""Samples that the result has for each cell of the grid."""
+HELD = 0.8
+"""Share of the part's volume that the grid must be able to hold: a thinner part is left as it is."""
+
+Closed = tuple[np.ndarray, np.ndarray]
+
+
+def opened(
+    capture: Capture,
+    start: Closed,
+    settings: VolumeSettings,
+    seed: int = 0,
+    progress: Progress | None = None,
+    rasterizer: Rasterizer | None = None,
+    device: str = "cpu",
+) -> Closed:
+    """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed."""
+    own = as_held(capture, settings, start, device)
+    if own is None or volume(*own) < HELD * volume(*start):
+        return start
+    found = topology(capture, settings, seed, start, progress, rasterizer, device)
+    cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells
+    return hollowed(start, found, own, cell)
+
+
+def as_held(capture: Capture, settings: VolumeSettings, start: Closed, device: str) -> Closed | None:
+    """The start as the grid holds it before it is fitted; None where all of it falls between the samples."""
+    fit = begin(capture, settings, start, device)
+    try:
+        vertices, faces = fit.mesh()
+    except GeometryError:
+        return None
+    return fit.frame.part(vertices), faces
+
+
+def hollowed(start: Closed, found: Closed, own: Closed, cell: float) -> Closed:
+    """The start, cut back to what was `found` about every place where that lies BEHIND cells or more inside it. own:
+    the start as the grid could hold it: a wall that it could not is not one that it has opened."""
+    step = cell / FINER
+    lower = start[0].min(0) - 3 * step
+    count = np.ceil((start[0].max(0) + 3 * step - lower) / step).astype(int) + 1
+    first, second, third = (signed_distances(*mesh, lower, step, count) for mesh in (start, found, own))
+    clearly = (second > 0) & (third < 0) & (first < -BEHIND * cell)
+    if not clearly.any():
+        return start
+    away: Any = distance_transform_edt(~clearly)
+    field = np.where(away <= ABOUT * FINER, np.maximum(first, second), first)
+    return largest_piece(*isosurface(field, lower, lower + (count - 1) * step))
+
+
+def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Of a closed mesh, counter-clockwise from outside."""
+    t = vertices[faces]
+    return float(np.einsum("ij,ij->", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6)
