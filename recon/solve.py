@@ -30,8 +30,9 @@ def solve(
     """`recon.fit.reconstruct` from `beginning`, then `recon.finish.finished` where `settings.finish` is set and time is
     left. The checkpoint covers the first."""
     began = time.monotonic()
-    start = beginning(capture, settings, seed, progress, rasterizer, device)
-    left = None if settings.minutes is None else max(settings.minutes - (time.monotonic() - began) / 60, 0.0)
+    deadline = None if settings.minutes is None else began + 60 * settings.minutes
+    start = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
+    left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
     found = reconstruct(
         capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint
     )  # fmt: skip
@@ -41,7 +42,6 @@ def solve(
         return found
     from recon.finish import finished
 
-    deadline = None if settings.minutes is None else began + 60 * settings.minutes
     last = finished(capture, found, settings.finish, seed, progress, rasterizer, device, deadline)
     return replace(last, facts={**last.facts, "seconds": time.monotonic() - began})
 
@@ -53,11 +53,13 @@ def beginning(
     progress: Progress | None = None,
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
+    deadline: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The visual hull, with the pockets that stereo and shading show: vertices (n, 3) in the capture's frame, faces."""
     start = hull_dug(capture, settings)
-    if not settings.opening_cells:
+    late = deadline is not None and time.monotonic() > deadline
+    if late or not settings.opening_cells:
         return start
     grid = VolumeSettings(cells=settings.opening_cells)
     grid = replace(grid, loss=replace(grid.loss, turning_light=settings.turning_light))
-    return opened(capture, start, grid, seed, progress, rasterizer, device)
+    return opened(capture, start, grid, seed, progress, rasterizer, device, deadline)

@@ -67,10 +67,10 @@ def paint_photo(
     part = part if part is not None else photo.part
     mask = check_mask(mask, photo, part)
     part = np.ones(photo.size, bool) if part is None else part
-    base = {"backend": painter.name, "damage": damage, "seed": int(seed), **dict(painter.facts)}
+    base = {"backend": painter.name, "damage": damage, "seed": int(seed)}
     if damage == GOOD:
         nothing = np.zeros(photo.size, bool)
-        return Painted(photo.pixels, nothing, mask, base | {"tries": 0, "label_iou": 0.0})
+        return Painted(photo.pixels, nothing, mask, base | dict(painter.facts) | {"tries": 0, "label_iou": 0.0})
     places = windows(mask, painter.size, painter.cell)
     good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
     best: Label | None = None
@@ -81,7 +81,7 @@ def paint_photo(
             told = {"tries": attempt + 1, "label_iou": round(label.iou, 4), "label_k": round(label.k, 3),
                     "strength": round(label.strength, 2), "windows": len(places),
                     "magnified": round(max(w.scale for w in places), 3)}  # fmt: skip
-            return Painted(image, label.mask, mask, base | told)
+            return Painted(image, label.mask, mask, base | dict(painter.facts) | told)
         best = label if best is None or label.iou > best.iou else best
     assert best is not None
     raise RenderError(

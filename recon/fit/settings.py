@@ -86,7 +86,7 @@ class Settings:
     shadows: bool = True
     bounces: bool = True
     stereo: bool = True
-    opening_cells: int = 40
+    opening_cells: int = 0
     turning_light: bool = True
     mask_weight: float = 5.0
     albedo_rate: float = 0.02
@@ -112,6 +112,7 @@ PRESETS = {
             Stage(192, 0.02, 150, 1e-2, outlier_limit=40.0),
         ),
         hull_resolution=96,
+        opening_cells=40,
     ),
     "standard": Settings(
         "standard",
@@ -122,6 +123,7 @@ PRESETS = {
             Stage(192, 0.018, 200, 1.5e-2, 0.3, outlier_limit=10.0),
             Stage(256, 0.012, 250, 1e-2, outlier_limit=40.0),
         ),
+        opening_cells=40,
     ),
     "full": Settings(
         "full",
@@ -132,6 +134,7 @@ PRESETS = {
             Stage(800, 0.008, 300, 1e-2, outlier_limit=40.0),
         ),
         hull_resolution=192,
+        opening_cells=56,
         finish=Finish(),
     ),
 }

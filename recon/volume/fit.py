@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -58,13 +59,15 @@ def topology(
     progress: Progress | None = None,
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
+    deadline: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """vertices (n, 3) float64 in the capture's frame, faces (m, 3) int32, closed: what `recon.fit.reconstruct` takes as
-    `start`. start: closed mesh in place of the visual hull. The same seed gives the same mesh on the CPU.
+    `start`. start: closed mesh in place of the hull. deadline: time.monotonic() at which it stops early. Else the
+    same seed gives the same mesh on the CPU.
 
     GeometryError when nothing is left, or more than 1 % of the steps were not finite.
     """
-    fit = solve(capture, settings or VolumeSettings(), seed, start, progress, rasterizer, device)
+    fit = solve(capture, settings or VolumeSettings(), seed, start, progress, rasterizer, device, deadline)
     vertices, faces = fit.mesh()
     return fit.frame.part(vertices), faces
 
@@ -77,6 +80,7 @@ def solve(
     progress: Progress | None = None,
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
+    deadline: float | None = None,
 ) -> VolumeFit:
     """`topology`, with the whole state. Where thin webs are left when `pierce_after` of the steps are done, the rest is
     done twice, with them and with them taken out, and what explains the training photographs better is kept."""
@@ -85,17 +89,17 @@ def solve(
     views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
     views = [t for t in views if not capture.views[t.number].held_out]
     asked = round(settings.pierce_after * settings.steps)
-    run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer)
+    run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer, deadline)
     redistance(fit, settings)
     values, grid = fit.volume.values(), fit.volume.grid
     found = webs(values, grid)
     opened = deepcopy(fit) if found else None
-    run(fit, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer)
+    run(fit, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
     if opened is not None:
         for web in found:
             values = without(values, web, grid)
         opened.volume.set_values(values)
-        run(opened, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer)
+        run(opened, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
         closed_loss, opened_loss = (error(f, views, settings, rasterizer) for f in (fit, opened))
         note = {"webs": len(found), "closed": closed_loss, "opened": opened_loss}
         fit = opened if opened_loss < CLEARLY * closed_loss else fit
@@ -140,6 +144,7 @@ def run(
     span: tuple[int, int],
     progress: Progress | None,
     rasterizer: Rasterizer,
+    deadline: float | None = None,
 ) -> None:
     """Fit in place, steps span[0] to span[1] of the whole. Steps whose loss or gradient is not finite are skipped and
     counted."""
@@ -158,6 +163,8 @@ def run(
     order: list[int] = []
     shadows: Shadows | None = None
     for step in range(*span):
+        if deadline is not None and time.monotonic() > deadline:
+            break
         share = max(step - settings.still, 0) / max(settings.steps - settings.still, 1)
         shape.param_groups[0]["lr"] = settings.rate * settings.fall**share
         if step > span[0] and step % settings.distance_every == 0 and step <= 0.85 * settings.steps:

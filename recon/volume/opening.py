@@ -40,12 +40,14 @@ def opened(
     progress: Progress | None = None,
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
+    deadline: float | None = None,
 ) -> Closed:
-    """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed."""
+    """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed. deadline: see
+    `topology`."""
     own = as_held(capture, settings, start, device)
     if own is None or volume(*own) < HELD * volume(*start):
         return start
-    found = topology(capture, settings, seed, start, progress, rasterizer, device)
+    found = topology(capture, settings, seed, start, progress, rasterizer, device, deadline)
     cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells
     return hollowed(start, found, own, cell)
 

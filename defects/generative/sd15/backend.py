@@ -11,8 +11,9 @@ import numpy as np
 
 from core.errors import InputError
 from defects.generative.label import grain_sigma, standing_out
-from defects.generative.memory import enough_memory
+from defects.generative.memory import enough_memory, fitted
 from defects.generative.painter import GOOD, Crop
+from defects.generative.sd15.lean import spare_memory
 from defects.generative.sd15.learned import weights_hash
 from defects.generative.sd15.models import Networks, Precision, trained_networks
 from defects.generative.sd15.sampling import pipeline, sampled
@@ -22,6 +23,8 @@ class Sd15Painter:
     """learned: a folder that training wrote. base: the folder or hub id that it was trained on.
 
     size: side of the crops; None: as trained. steps, guidance: of the sampler; GOOD is sampled without guidance.
+
+    Where memory is short it goes on in tiles and slices from then on, and `facts` say so (`memory`).
     """
 
     def __init__(
@@ -39,18 +42,23 @@ class Sd15Painter:
         if precision not in Precision:
             raise InputError(f"precision '{precision}'", f"one of {', '.join(Precision)}", "choose one")
         self._set(nets.to(device, Precision[precision]), size or about["size"], steps, guidance)
-        self.facts: Mapping[str, Any] = {
+        self._facts = {
             "weights_sha256": weights_hash(about), "base_print": about["base_print"], "steps": steps,
             "guidance": guidance, "trained_steps": about.get("steps", 0), "precision": precision,
         }  # fmt: skip
 
     @classmethod
     def of(cls, nets: Networks, size: int, *, steps: int, guidance: float) -> Sd15Painter:
-        """On networks at hand, as for the validation strips of a training."""
+        """On networks at hand, as for the validation strips of a training; they are left as they are, come what may."""
         made = cls.__new__(cls)
         made._set(nets, size, steps, guidance)
-        made.facts = {"steps": steps, "guidance": guidance}
+        made._facts, made._whole = {"steps": steps, "guidance": guidance}, True
         return made
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """See `Painter`."""
+        return self._facts if self._tile is None else {**self._facts, "memory": f"tiles of {self._tile} px"}
 
     def _set(self, nets: Networks, size: int, steps: int, guidance: float) -> None:
         if size % 8 or size < 8 * nets.cell:
@@ -60,6 +68,9 @@ class Sd15Painter:
         self.name: str = nets.use
         self.size, self.types, self.cell = size, nets.table.types, nets.cell
         self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
+        self._facts: dict[str, Any] = {}
+        self._whole = False
+        self._tile: int | None = None
 
     def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
         """See `Painter.paint`. One crop at a time, so that memory does not hang on their number."""
@@ -71,11 +82,21 @@ class Sd15Painter:
         guidance = 1.0 if damage == GOOD else self._guidance
         smaller = max(64, self.size * 3 // 4 // 64 * 64)
         do = f"use --size {smaller}, --precision float16 or --device cpu"
-        with enough_memory(f"a crop of {self.size} px", do):
+
+        def work() -> np.ndarray:
             return sampled(
                 self._pipe, self._nets, crop.image, crop.mask, damage, seed, steps=self._steps, guidance=guidance,
                 blended=blended,
             )  # fmt: skip
+
+        if self._tile is None and not self._whole:
+            made = fitted(work)
+            if made is not None:
+                return made
+            self._tile = spare_memory(self._pipe, self._nets, self.size)
+        tiles = "" if self._tile is None else f", even in tiles of {self._tile} px,"
+        with enough_memory(f"a crop of {self.size} px{tiles}", do):
+            return work()
 
 
 @dataclass(frozen=True, eq=False)
