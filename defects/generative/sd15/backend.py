@@ -42,7 +42,7 @@ class Sd15Painter:
         if precision not in Precision:
             raise InputError(f"precision '{precision}'", f"one of {', '.join(Precision)}", "choose one")
         self._set(nets.to(device, Precision[precision]), size or about["size"], steps, guidance)
-        self._facts = {
+        self.facts = {
             "weights_sha256": weights_hash(about), "base_print": about["base_print"], "steps": steps,
             "guidance": guidance, "trained_steps": about.get("steps", 0), "precision": precision,
         }  # fmt: skip
@@ -52,13 +52,8 @@ class Sd15Painter:
         """On networks at hand, as for the validation strips of a training; they are left as they are, come what may."""
         made = cls.__new__(cls)
         made._set(nets, size, steps, guidance)
-        made._facts, made._whole = {"steps": steps, "guidance": guidance}, True
+        made.facts, made._whole = {"steps": steps, "guidance": guidance}, True
         return made
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """See `Painter`."""
-        return self._facts if self._tile is None else {**self._facts, "memory": f"tiles of {self._tile} px"}
 
     def _set(self, nets: Networks, size: int, steps: int, guidance: float) -> None:
         if size % 8 or size < 8 * nets.cell:
@@ -68,7 +63,7 @@ class Sd15Painter:
         self.name: str = nets.use
         self.size, self.types, self.cell = size, nets.table.types, nets.cell
         self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
-        self._facts: dict[str, Any] = {}
+        self.facts: Mapping[str, Any] = {}
         self._whole = False
         self._tile: int | None = None
 
@@ -94,6 +89,7 @@ class Sd15Painter:
             if made is not None:
                 return made
             self._tile = spare_memory(self._pipe, self._nets, self.size)
+            self.facts = {**self.facts, "memory": f"tiles of {self._tile} px"}
         tiles = "" if self._tile is None else f", even in tiles of {self._tile} px,"
         with enough_memory(f"a crop of {self.size} px{tiles}", do):
             return work()
