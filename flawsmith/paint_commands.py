@@ -1,4 +1,4 @@
-"""The commands of the photo route: paint defects into photographs, and teach a backend from a few examples."""
+"""The commands of the photo route: paint defects into photographs, make whole pictures, teach from a few examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def inpaint(
     mask: Annotated[Path | None, typer.Option(help="A mask, or a folder with NAME.png or NAME_mask.png.")] = None,
     blueprint: Annotated[str | None, typer.Option(help="Draw the mask in mm: a blueprint's name or .yaml.")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Damage to paint. [default: the blueprint's]")] = None,
-    mm_per_px: Annotated[float | None, typer.Option(help="Scale of the photographs, for --blueprint.")] = None,
+    mm_per_px: Annotated[
+        float | None, typer.Option(min=1e-6, help="Scale of the photographs, for --blueprint.")
+    ] = None,
     part_mask: Annotated[Path | None, typer.Option(help="What belongs to the part: a mask, or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet", "overlay"], typer.Option()] = "overlay",
@@ -51,6 +53,44 @@ def inpaint(
         print(json.dumps(made))
     elif not quiet:
         _print(f"{made['painted']} of {made['photographs']} painted, in {out_}")
+
+
+def generate(
+    learned: Annotated[Path, typer.Option(help="Folder that train-inpaint wrote with --backend sd15-controlnet.")],
+    base: Annotated[str, typer.Option(help="SD 1.5 that it was trained on: a folder of diffusers or a hub id.")],
+    out_: Annotated[Path, typer.Option("--out", help="Folder for images, clean twins, labels and facts.")],
+    mask: Annotated[Path | None, typer.Option(help="A mask of the pictures' size, or a folder of them.")] = None,
+    blueprint: Annotated[str | None, typer.Option(help="Draw each mask in mm: a blueprint's name or .yaml.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Damage to show. [default: the blueprint's]")] = None,
+    mm_per_px: Annotated[float | None, typer.Option(min=1e-6, help="Scale of the pictures, for --blueprint.")] = None,
+    images: Annotated[int, typer.Option(min=1, help="How many; masks of a folder are taken in turn.")] = 1,
+    paste: Annotated[bool, typer.Option("--paste", help="Outside the mask the clean twin's pixels.")] = False,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    tries: Annotated[int, typer.Option(min=1, help="Of a picture in which nothing visible happens.")] = 4,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the sampler.")] = None,
+    guidance: Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, help="Side of the pictures, px. [default: as trained]")] = None,
+    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    device: Device = "cpu",
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Make whole pictures with a defect that nobody took, and their clean twins, with a ControlNet."""
+    from flawsmith.paint_choice import PaintChoice
+    from flawsmith.paint_generate import GenerateOrder, generate_folder
+
+    choice = PaintChoice(
+        backend="sd15-controlnet", learned=str(learned.resolve()), base=base, steps=steps, guidance=guidance, size=size,
+        precision=precision, mm_per_px=mm_per_px, tries=tries,
+    )  # fmt: skip
+    order = GenerateOrder(
+        out_, choice, mask=mask, blueprint=blueprint, damage=type_, images=images, seed=seed, paste=paste
+    )
+    made = generate_folder(order, device, None if quiet or json_ else lambda name, text: _told(f"{name}: {text}"))
+    if json_:
+        print(json.dumps(made))
+    elif not quiet:
+        _print(f"{made['made']} of {made['pictures']} made, in {out_}")
 
 
 def train_inpaint(
@@ -106,6 +146,7 @@ def train_inpaint(
 def register(app: typer.Typer, guarded: Any) -> None:
     """Add the commands. guarded: turns what a user can cause into one sentence."""
     app.command()(guarded(inpaint))
+    app.command()(guarded(generate))
     app.command("train-inpaint")(guarded(train_inpaint))
 
 

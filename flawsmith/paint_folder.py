@@ -67,7 +67,7 @@ def inpaint_folder(
         raise InputError(f"{order.photos} holds two photographs of one name", "a name for each", "rename one")
     if order.out.is_file():
         raise InputError(f"--out {order.out} is a file", "a folder", "choose another")
-    blueprint = None if order.blueprint is None else _blueprint(order.blueprint)
+    blueprint = None if order.blueprint is None else blueprint_named(order.blueprint)
     for file in files:
         _place(order, read_photo(file), file, blueprint)
     painter = painter or painter_of(order.choice, Path.cwd(), device)
@@ -116,7 +116,8 @@ def _place(
     return mark.mask, part, mm, "blueprint", mark.look
 
 
-def _blueprint(name: str) -> Blueprint:
+def blueprint_named(name: str) -> Blueprint:
+    """Of the library or a .yaml file. RecipeError where there is none."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else library.folder("blueprints") / f"{name}.yaml"
     if not path.is_file():
         known = "a name of `flawsmith list blueprints`, or a .yaml file"

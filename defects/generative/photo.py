@@ -83,6 +83,22 @@ def read_photo(path: Path) -> Photo:
 def read_mask(path: Path, photo: Photo) -> np.ndarray:
     """(h, w) bool of a mask file drawn on `photo`, white where the defect goes; not yet checked (`check_mask`).
 
+    See `read_marks`. InputError for another size.
+    """
+    mask = read_marks(path)
+    if mask.shape != photo.size:
+        turned = f" (the size of {photo.name} before it was turned upright)" if mask.shape == photo.stored_size else ""
+        raise InputError(
+            f"mask {path} is {mask.shape[1]} x {mask.shape[0]} pixels{turned}",
+            f"{photo.size[1]} x {photo.size[0]} as its photograph {photo.name}",
+            "draw the mask on the photograph as a viewer shows it",
+        )
+    return mask
+
+
+def read_marks(path: Path) -> np.ndarray:
+    """(h, w) bool of a mask file of any size, upright, white where the defect goes.
+
     A file whose brightest value is below 128 is an id map: everything above 0 counts. Only alpha: the opaque pixels.
     """
     image, _ = _opened(_data(path, "a mask"), path)
@@ -95,15 +111,7 @@ def read_mask(path: Path, photo: Photo) -> np.ndarray:
     values = values.astype(np.float64) * (255.0 if values.dtype == bool else 1.0)
     if values.max() > 255:
         values = values / 257
-    mask = values > 0 if values.max() < 128 else values > 127
-    if mask.shape != photo.size:
-        turned = f" (the size of {photo.name} before it was turned upright)" if mask.shape == photo.stored_size else ""
-        raise InputError(
-            f"mask {path} is {mask.shape[1]} x {mask.shape[0]} pixels{turned}",
-            f"{photo.size[1]} x {photo.size[0]} as its photograph {photo.name}",
-            "draw the mask on the photograph as a viewer shows it",
-        )
-    return mask
+    return values > 0 if values.max() < 128 else values > 127
 
 
 def check_mask(mask: np.ndarray, photo: Photo, part: np.ndarray | None = None, name: str = "the mask") -> np.ndarray:

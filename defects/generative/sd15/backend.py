@@ -126,11 +126,11 @@ def generate(painter: Sd15Painter, mask: np.ndarray, damage: str, seed: int, pas
     clean = _codes(painter._one(empty, GOOD, seed, blended=False))
     image = _codes(painter._one(Crop(blank, mask, everywhere), damage, seed, blended=False))
     sigma = grain_sigma(clean, mask)
-    out = standing_out(image, clean, everywhere, sigma)
     beyond = ~mask
-    k = max(1.0, 1.25 * float(np.quantile(out[beyond], 0.99)))
-    label = (out > k) & mask
-    outside = float((out[beyond] > 1.0).mean())
+    by_accident = standing_out(image, clean, beyond, sigma)[beyond]
+    k = max(1.0, 1.25 * float(np.quantile(by_accident, 0.99)))
+    label = (standing_out(image, clean, mask, sigma) > k) & mask
+    outside = float((by_accident > 1.0).mean())
     if paste:
         image = np.where(mask[..., None], image, clean)
     return Generated(image, clean, label, float(label.sum() / mask.sum()), outside)
