@@ -129,6 +129,9 @@ def reconstruct(
     seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     rerender: Annotated[int, typer.Option(min=0, help="Views to render again in Cycles, to measure the gap.")] = 0,
+    refine_poses: Annotated[
+        bool, typer.Option("--refine-poses", help="For poses that are off by more than half a pixel.")
+    ] = False,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -142,7 +145,7 @@ def reconstruct(
 
     verdict = reconstruct_capture(
         capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
-        progress=told,
+        refine_poses=refine_poses, progress=told,
     )  # fmt: skip
     if json_:
         print(json.dumps(verdict.model_dump(mode="json")))

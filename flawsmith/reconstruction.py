@@ -38,13 +38,15 @@ def reconstruct_capture(
     device: str = "cpu",
     light: Literal["room", "part"] | None = None,
     rerender: int = 0,
+    refine_poses: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
 
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
-    rerender: views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its
-    last whole stage when the same is asked again.
+    refine_poses: for poses that are off by more than half a pixel; right ones drift by a quarter of one. rerender:
+    views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its last whole
+    stage when the same is asked again.
     InputError when `out` holds the reconstruction of another capture.
     """
     # torch and warp wait until there is a capture: a run from CAD needs neither
@@ -63,6 +65,7 @@ def reconstruct_capture(
     if rerender:
         need_blender()
     settings = preset(preset_name).with_minutes(minutes)
+    settings = settings.with_poses_refined() if refine_poses else settings
     unfinished = out.with_name(f".{out.name}.fit.npz")
     capture, masks, found, verdict = fitted_and_judged(
         capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
@@ -97,9 +100,7 @@ def fitted_and_judged(
     check_poses(capture)
     masks = cross_check(capture)
     capture, doubts = vetted(capture, masks)
-    found = solve(
-        capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint
-    )
+    found = solve(capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint)
     hull = carve(capture)
     hull_iou = float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces))))
     verdict = judge(capture, masks, found, hull_iou, doubts=doubts, lighting=lighting(capture, found))

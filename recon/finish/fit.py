@@ -24,6 +24,7 @@ from recon.finish.picture import Scene, Stand, even_draws, facing, picture
 from recon.finish.state import State
 from recon.fit.optimise import LIFT, limited, mesh_edges
 from recon.fit.picture import losses
+from recon.fit.poses import with_poses
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.reconstruct import SKIPPED_LIMIT
@@ -57,6 +58,7 @@ def finished(
     """
     rasterizer = rasterizer or WarpRasterizer()
     began = time.monotonic()
+    capture = with_poses(capture, found.camera_from_part)
     frame = UnitFrame.of(found.vertices)
     atlas = unwrap(found.vertices, found.faces, size_for(found.vertices, found.faces, pixel_m(capture, found)))
     state = State.of(found, atlas, frame, settings.stiffness, device)

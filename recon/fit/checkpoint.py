@@ -17,7 +17,7 @@ from recon.fit.optimise import Fit
 from recon.fit.settings import Settings
 from recon.fit.unknowns import Unknowns
 
-FORMAT = 1
+FORMAT = 2
 RAW = ("albedo_raw", "roughness_raw", "metallic_raw", "radiance_raw", "gains_raw", "nearness_raw")
 
 
@@ -30,8 +30,8 @@ def key_of(capture: Capture, settings: Settings, seed: int, start: np.ndarray) -
     return sha256_bytes(canonical_json(what).encode())
 
 
-def save(path: Path, fit: Fit, done: int, key: str) -> None:
-    """done: stages behind it. The file is whole or absent."""
+def save(path: Path, fit: Fit, done: int, key: str, capture: Capture) -> None:
+    """done: stages behind it. capture: with the poses of that moment. The file is whole or absent."""
     tensors = {name: getattr(fit.unknowns, name).detach().cpu().numpy() for name in RAW}
     facts = {
         "key": key,
@@ -41,12 +41,16 @@ def save(path: Path, fit: Fit, done: int, key: str) -> None:
         "mean_albedo": fit.unknowns.mean_albedo,
         "history": fit.history,
     }
+    poses = np.stack([v.camera_from_part for v in capture.views])
     with atomic_path(path) as part:
-        np.savez(part, vertices=fit.vertices.cpu().numpy(), faces=fit.faces, facts=json.dumps(facts), **tensors)
+        np.savez(
+            part, vertices=fit.vertices.cpu().numpy(), faces=fit.faces, poses=poses, facts=json.dumps(facts), **tensors
+        )
 
 
-def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int] | None:
-    """The fit and how many of its stages are done. None where there is no file, or it belongs to another fit.
+def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int, np.ndarray] | None:
+    """The fit, how many of its stages are done, and the poses (views, 4, 4). None where there is no file, or it belongs
+    to another fit.
 
     InputError when the file is damaged.
     """
@@ -62,7 +66,7 @@ def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int] | None:
             vertices = torch.as_tensor(stored["vertices"], device=device)
             faces = np.asarray(stored["faces"], np.int32)
             fit = Fit(vertices, faces, unknowns, list(facts["history"]), int(facts["steps"]), int(facts["skipped"]))
-            return fit, int(facts["done"])
+            return fit, int(facts["done"]), np.asarray(stored["poses"], float)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{path} is no whole checkpoint ({error})", "one that a fit wrote", "delete it to begin anew"

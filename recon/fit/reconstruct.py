@@ -16,10 +16,11 @@ from core.seeds import child
 from recon.capture.model import Capture
 from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import Fit, Progress, run_stage
+from recon.fit.poses import refined, with_poses
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import colours_seen, mean_colour
 from recon.fit.settings import Settings
-from recon.fit.summary import summary
+from recon.fit.summary import settled, summary
 from recon.fit.unknowns import Unknowns
 from recon.hull import visual_hull
 from recon.isosurface import remesh
@@ -59,7 +60,8 @@ def reconstruct(
     done, key = 0, key_of(capture, settings, seed, vertices)
     kept = None if checkpoint is None else load(checkpoint, key, device)
     if kept is not None:
-        fit, done = kept
+        fit, done, poses = kept
+        capture = with_poses(capture, poses)
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
     for number, stage in enumerate(settings.stages):
         if number < done:
@@ -73,8 +75,13 @@ def reconstruct(
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
         if fit.stopped_early:
             break
+        if settings.pose_rounds and number + 1 < len(settings.stages):
+            capture = refined(
+                capture, settled(fit, fit.topology(), training, settings), training, fit.topology(), frame, rasterizer,
+                settings.pose_rounds,
+            )  # fmt: skip
         if checkpoint is not None:
-            save(checkpoint, fit, number + 1, key)
+            save(checkpoint, fit, number + 1, key, capture)
     if fit is None:
         raise GeometryError("a preset without stages", "at least one", "choose another preset")
     if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):
@@ -84,6 +91,13 @@ def reconstruct(
             "check the capture's poses and masks, or lower the rates",
         )
     views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
+    if settings.pose_rounds:
+        apart = [t for t in views if capture.views[t.number].held_out]
+        capture = refined(
+            capture, settled(fit, fit.topology(), views, settings), apart, fit.topology(), frame, rasterizer,
+            settings.pose_rounds, common=True,
+        )  # fmt: skip
+        views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
     facts = {
         "settings": asdict(settings),
         "seed": seed,

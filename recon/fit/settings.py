@@ -31,6 +31,18 @@ class Stage:
     still: int = 0
     outlier_limit: float = 4.0
 
+    def halved(self) -> tuple[Stage, Stage]:
+        """Two stages that do the same steps at the same rates."""
+        first = self.steps // 2
+        middle = self.fall ** (max(first - self.still, 0) / max(self.steps - self.still, 1))
+        return (
+            replace(self, steps=first, fall=middle, still=min(self.still, first)),
+            replace(
+                self, steps=self.steps - first, vertex_rate=self.vertex_rate * middle, fall=self.fall / middle,
+                still=max(self.still - first, 0),
+            ),
+        )  # fmt: skip
+
     def cell_for(self, area: float) -> float:
         """area: of the surface, in squares of the bounding radius. A bulky part has `BULKY` of them."""
         return max(self.cell * min(area / BULKY, 1.0) ** 0.5, min(self.cell, 2.0 / self.side_px))
@@ -73,6 +85,7 @@ class Settings:
 
     stereo: the hull's pockets are dug out by depths from pairs of photographs before the fit begins. opening_cells: of
     the grid that then opens what shading shows to be hollow, along the part's longest side; 0 leaves that out.
+    pose_rounds: steps of every photograph's pose after each stage but the last; 0 takes poses as they are given.
     shadows, bounces, turning_light: False only to show what they are worth. weights: of the loss' terms.
     """
 
@@ -87,6 +100,7 @@ class Settings:
     bounces: bool = True
     stereo: bool = True
     opening_cells: int = 0
+    pose_rounds: int = 0
     turning_light: bool = True
     mask_weight: float = 5.0
     albedo_rate: float = 0.02
@@ -101,6 +115,11 @@ class Settings:
     def with_minutes(self, minutes: float | None) -> Settings:
         """The same, stopped early after so many minutes (which is recorded in the result)."""
         return replace(self, minutes=minutes)
+
+    def with_poses_refined(self, rounds: int = 2) -> Settings:
+        """The same with poses refined between stages, of which there are twice as many: shape and poses take turns."""
+        stages = tuple(half for stage in self.stages for half in stage.halved())
+        return replace(self, stages=stages, pose_rounds=rounds)
 
 
 PRESETS = {

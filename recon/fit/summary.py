@@ -11,15 +11,28 @@ import torch
 
 from recon.capture.model import Capture
 from recon.fit.optimise import LIFT, Fit, bounces_of, estimate_of, lamps_of, shadow_tables
-from recon.fit.picture import lit, picture, srgb
+from recon.fit.picture import Estimate, lit, picture, srgb
 from recon.fit.problem import Target, UnitFrame
 from recon.fit.settings import Settings
 from recon.light import equirectangular, upright
-from recon.raster.protocol import Rasterizer
+from recon.raster.protocol import Rasterizer, Topology
 from recon.result import Reconstruction, Shading
 from recon.visibility import Occluder
 
 SEEN_COSINE = float(np.cos(np.deg2rad(75)))
+
+
+@torch.no_grad()
+def settled(fit: Fit, topology: Topology, views: Sequence[Target], settings: Settings) -> Estimate:
+    """The fit as it stands, with new shadow tables, lamps and bounces for all the views."""
+    lift = LIFT * settings.stages[-1].cell
+    tables = shadow_tables(fit.vertices, topology.faces, views, lift, settings.shadows)
+    lamps = settings.key_lights if settings.shadows else 0
+    keys = lamps_of(fit.vertices, topology.faces, views, fit.unknowns, lift, lamps)
+    estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables, keys)
+    if settings.bounces and settings.shadows:
+        estimate = replace(estimate, bounced=bounces_of(estimate, topology.faces, views, lift))
+    return estimate
 
 
 @torch.no_grad()
@@ -34,13 +47,7 @@ def summary(
 ) -> Reconstruction:
     """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted."""
     topology = fit.topology()
-    lift = LIFT * settings.stages[-1].cell
-    tables = shadow_tables(fit.vertices, topology.faces, views, lift, settings.shadows)
-    lamps = settings.key_lights if settings.shadows else 0
-    keys = lamps_of(fit.vertices, topology.faces, views, fit.unknowns, lift, lamps)
-    estimate = estimate_of(fit.vertices, topology.faces, fit.unknowns, tables, keys)
-    if settings.bounces and settings.shadows:
-        estimate = replace(estimate, bounced=bounces_of(estimate, topology.faces, views, lift))
+    estimate, lift = settled(fit, topology, views, settings), LIFT * settings.stages[-1].cell
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
     seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
     seen = seen.cpu().numpy() > 0

@@ -181,7 +181,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_
 def test_a_checkpoint_of_another_seed_is_not_taken_up(ball: Capture, tmp_path: Path) -> None:
     kept = tmp_path / "fit.npz"
     fit = Fit(torch.zeros(4, 3), np.zeros((1, 3), np.int32), Unknowns.start(torch.full((4, 3), 0.5), 4, 2))
-    checkpoint.save(kept, fit, 1, checkpoint.key_of(ball, SHORT, 1, START))
+    checkpoint.save(kept, fit, 1, checkpoint.key_of(ball, SHORT, 1, START), ball)
     assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT, 2, START)) is None
     assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT.with_minutes(3), 1, START)) is not None
 
