@@ -1,8 +1,10 @@
 """A sheet of photographs before, with the mask, and after, one row a type of damage: docs/images/photo-route.png.
 
-    python tools/photo_sheet.py [--backend overlay] [--capture FOLDER] [--out FILE] [--seed N]
+    flawsmith simulate-capture examples/parts/bearing_housing.step --out out/sheet --views 6 --size 720 --backdrop paper
+    python tools/photo_sheet.py --capture out/sheet [--backend overlay] [--out FILE] [--seed N]
 
-The photographs are those of the example capture, which were simulated. Masks are drawn flat, at one scale for all.
+Without --capture the photographs are those of the example capture, which are small. Defects are drawn in millimetres on
+the hull of the part, as the photo route does.
 """
 
 from __future__ import annotations
@@ -25,16 +27,17 @@ from core.seeds import child, child_seed  # noqa: E402
 from defects.generative.crop import bounds  # noqa: E402
 from defects.generative.paint import Painted, paint_photo  # noqa: E402
 from defects.generative.painter import Painter  # noqa: E402
-from defects.generative.photo import mask_for, photos_in, png_bytes, read_mask, read_photo  # noqa: E402
+from defects.generative.photo import png_bytes  # noqa: E402
 from flawsmith.paint_choice import PaintChoice, damage_for, painter_of  # noqa: E402
-from flawsmith.paint_ground import PhotoGround, flat_ground  # noqa: E402
+from flawsmith.paint_ground import PhotoGround, captured_ground, hull_of  # noqa: E402
 from flawsmith.paint_masks import draw_mark  # noqa: E402
+from recon import capture as captures  # noqa: E402
 from scenes import library  # noqa: E402
 
 SHOWN = ("scratch_deep", "gouge_tool", "scuff_rub", "rust_patch", "paint_peel", "stray_print")
-MM_PER_PX = 0.15
-"""Taken for the photographs' scale: finer than it is, so that small pictures show the marks' shapes."""
-SIDE, LEAST_PX, TRIES = 168, 40, 4
+LEAST_PX = {"scratch_deep": 70, "stray_print": 150}
+"""Of a mark that shows a kind's shape; of the others 250. In photographs half as wide a quarter."""
+SIDE, TRIES = 186, 16
 
 
 def painted(
@@ -44,13 +47,14 @@ def painted(
     blueprint = load(Blueprint, library.folder("blueprints") / f"{name}.yaml")
     damage = damage_for(name, blueprint.kind, PaintChoice(), painter)
     for attempt in range(TRIES):
-        here = ground[attempt % len(ground)]
+        here = ground[child(seed, name, attempt, "photograph").integers(len(ground))]
+        least = max(16, int(LEAST_PX.get(name, 250) * (max(here.photo.size) / 720) ** 2))
         try:
             free = np.zeros(here.photo.size, bool)
-            mark = draw_mark(here, blueprint, child(seed, name, attempt), free, LEAST_PX)
+            mark = draw_mark(here, blueprint, child(seed, name, attempt), free, least)
             made = paint_photo(
                 here.photo, mark.mask, damage, painter, child_seed(seed, name, attempt), part=here.part,
-                mm_per_px=MM_PER_PX, look=mark.look,
+                look=mark.look,
             )  # fmt: skip
         except (PlacementError, RenderError):
             continue
@@ -61,7 +65,7 @@ def painted(
 def strip(before: np.ndarray, made: Painted, caption: str) -> np.ndarray:
     """(SIDE + 16, 3 SIDE, 3): the mask with as much again around it, before, its outline, after; enlarged alike."""
     y0, y1, x0, x1 = bounds(made.requested)
-    half = max(24, int(0.9 * max(y1 - y0, x1 - x0)))
+    half = max(28, int(0.75 * max(y1 - y0, x1 - x0)))
     h, w = before.shape[:2]
     y, x = np.clip((y0 + y1) // 2, half, max(h - half, half)), np.clip((x0 + x1) // 2, half, max(w - half, half))
     at = slice(max(y - half, 0), y + half), slice(max(x - half, 0), x + half)
@@ -81,12 +85,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "photo-route.png")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    painter, ground = painter_of(PaintChoice(backend=asked.backend), Path.cwd()), []
-    for file in photos_in(asked.capture / "images")[::5]:
-        photo = read_photo(file)
-        part = read_mask(mask_for(file, asked.capture / "masks"), photo)
-        inner = cv2.erode(part.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-        ground.append(flat_ground(photo, MM_PER_PX, inner))
+    painter = painter_of(PaintChoice(backend=asked.backend), Path.cwd())
+    capture = captures.load(asked.capture, max_side=1024, light="room")
+    hull = hull_of(capture)
+    ground = [captured_ground(view, hull, 1.0) for view in capture.views[:: max(1, len(capture.views) // 6)]]
     strips = []
     for name in SHOWN:
         found = painted(ground, name, painter, asked.seed)
