@@ -17,11 +17,11 @@ from recon.nearest import Surface
 from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid
 from recon.volume.fit import begin, solve, topology
 from recon.volume.flexicubes import Grid, extract
-from recon.volume.opening import hollowed, opened
+from recon.volume.opening import hollowed, marked_share, opened
 from recon.volume.settings import VolumeSettings
 from recon.volume.smooth import GridPreconditioner
 from recon.volume.webs import webs, without
-from tests.recon.synthetic import turntable
+from tests.recon.synthetic import grey, turntable
 
 RADIUS = 0.02
 QUICK = VolumeSettings(cells=22, side_px=56, steps=100, views_per_step=3)
@@ -204,3 +204,19 @@ def test_a_part_thinner_than_the_grid_is_left_as_it_is() -> None:
     capture = turntable(sheet, views=8, size=40, elevations=(30.0, 60.0))
     start = np.array(sheet.vertices), np.array(sheet.faces, np.int32)
     assert opened(capture, start, replace(QUICK, cells=14, side_px=40, steps=4))[0] is start[0]
+
+
+def test_a_painted_part_is_left_to_stereo() -> None:
+    """The same ball in one colour and in fields: only the second has marks, and is left as it is."""
+
+    def fields(points: np.ndarray) -> np.ndarray:
+        odd = (np.floor(points / (0.25 * RADIUS)).astype(int).sum(1) % 2).astype(float)[:, None]
+        return np.repeat(0.05 + 0.75 * odd, 3, axis=1)
+
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
+    ball.metadata["smooth"] = True
+    plain, painted = (turntable(ball, albedo, views=10, size=56) for albedo in (grey, fields))
+    assert marked_share(plain, arrays(ball), QUICK) < 0.02
+    assert marked_share(painted, arrays(ball), QUICK) > 0.1, "0.07 is the limit"
+    start = arrays(ball)
+    assert opened(painted, start, QUICK)[0] is start[0]
