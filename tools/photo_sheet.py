@@ -1,10 +1,10 @@
 """A sheet of photographs before, with the mask, and after, one row a type of damage: docs/images/photo-route.png.
 
     flawsmith simulate-capture examples/parts/bearing_housing.step --out out/sheet --views 6 --size 720 --backdrop paper
-    python tools/photo_sheet.py --capture out/sheet [--backend overlay] [--out FILE] [--seed N]
+    python tools/photo_sheet.py --capture out/sheet --mm-per-px 0.2 [--backend overlay] [--out FILE] [--seed N]
 
-Without --capture the photographs are those of the example capture, which are small. Defects are drawn in millimetres on
-the hull of the part, as the photo route does.
+Without --capture the photographs are those of the example capture, which are small. Defects are drawn flat, at one
+scale for all; what the hull of a capture would add is perspective.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ from core.seeds import child, child_seed  # noqa: E402
 from defects.generative.crop import bounds  # noqa: E402
 from defects.generative.paint import Painted, paint_photo  # noqa: E402
 from defects.generative.painter import Painter  # noqa: E402
-from defects.generative.photo import png_bytes  # noqa: E402
+from defects.generative.photo import mask_for, photos_in, png_bytes, read_mask, read_photo  # noqa: E402
 from flawsmith.paint_choice import PaintChoice, damage_for, painter_of  # noqa: E402
-from flawsmith.paint_ground import PhotoGround, captured_ground, hull_of  # noqa: E402
+from flawsmith.paint_ground import PhotoGround, flat_ground  # noqa: E402
 from flawsmith.paint_masks import draw_mark  # noqa: E402
-from recon import capture as captures  # noqa: E402
 from scenes import library  # noqa: E402
 
 SHOWN = ("scratch_deep", "gouge_tool", "scuff_rub", "rust_patch", "paint_peel", "stray_print")
@@ -83,12 +82,16 @@ def main() -> int:
     parser.add_argument("--capture", type=Path, default=ROOT / "examples" / "captures" / "bearing_housing")
     parser.add_argument("--backend", choices=("overlay", "tiny"), default="overlay")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "photo-route.png")
+    parser.add_argument("--mm-per-px", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     painter = painter_of(PaintChoice(backend=asked.backend), Path.cwd())
-    capture = captures.load(asked.capture, max_side=1024, light="room")
-    hull = hull_of(capture)
-    ground = [captured_ground(view, hull, 1.0) for view in capture.views[:: max(1, len(capture.views) // 6)]]
+    ground = []
+    for file in photos_in(asked.capture / "images")[:4]:
+        photo = read_photo(file)
+        part = read_mask(mask_for(file, asked.capture / "masks"), photo)
+        inner = cv2.erode(part.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+        ground.append(flat_ground(photo, asked.mm_per_px, inner))
     strips = []
     for name in SHOWN:
         found = painted(ground, name, painter, asked.seed)
