@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from core.colour import linear_from_srgb
 from core.errors import InputError
+from defects.generative.look import Look, averaged, put_on
 from defects.generative.paint import paint_photo
 from defects.generative.painter import GOOD, Crop
 from defects.generative.rules import ANY, CopyPaste, InpaintFloor, Overlay, PerlinBlend
@@ -46,3 +48,51 @@ def test_pasted_damage_is_that_of_an_example() -> None:
     c = crop()
     dark, bright = painter.paint([c, c], ["scratch", "stain"], [1, 1])
     assert dark[c.mask].mean() < c.image[c.mask].mean() < bright[c.mask].mean()
+
+
+def _change(mask: np.ndarray, damage: str, seed: int) -> np.ndarray:
+    """Signed change (h, w), codes, that `overlay` makes on a plain grey."""
+    photo = np.full((*mask.shape, 3), 120, np.uint8)
+    made = Overlay().draw(photo, mask, damage, seed, np.ones_like(mask), None)
+    assert (made[~mask] == photo[~mask]).all()
+    return made.astype(float).mean(axis=2) - 120
+
+
+@pytest.mark.parametrize("to", [(110, 12), (110, 37), (110, 80), (60, 110)])
+def test_a_thin_line_is_of_even_depth_along_its_length(to: tuple[int, int]) -> None:
+    """No row of beads: what a cut across the line adds up to hardly varies along it, whatever its direction."""
+    mask = cv2.line(np.zeros((128, 128), np.uint8), (12, 12), to, 1, 2).astype(bool)
+    change = _change(mask, "scratch", 3)
+    along = 1 if abs(to[0] - 12) >= abs(to[1] - 12) else 0
+    cuts = change.sum(axis=1 - along)[20:105] if along else change.sum(axis=1)[20:105]
+    cuts = np.convolve(cuts, np.ones(3) / 3, "valid")
+    assert abs(cuts.mean()) > 20 and cuts.std() / abs(cuts.mean()) < 0.25
+
+
+def test_a_line_narrower_than_a_pixel_is_weighted_by_what_it_covers() -> None:
+    """A furrow a fifth of a pixel wide, wherever it lies, adds up to the same; twice as wide to twice."""
+    sums = []
+    for width, offset in ((0.2, 0.0), (0.2, 0.25), (0.2, 0.5), (0.4, 0.25)):
+        fine = np.zeros((40, 240, 6), np.float32)
+        fine[..., 1] = 1
+        at = round((10 + offset) * 10)
+        fine[:, at : at + round(width * 10), :2] = (1, 0)
+        made = averaged(fine, 10)
+        look = Look(2, 2, made[..., 0], made[..., 1], made[..., 2], made[..., 3:])
+        photo = np.full((12, 32, 3), 120, np.uint8)
+        mask = look.mask(photo.shape[:2])
+        out = put_on(photo, look, mask, np.ones_like(mask), False)
+        assert mask.any() and (out[~mask] == photo[~mask]).all()
+        clean = linear_from_srgb(photo / np.float32(255))
+        sums.append(float((clean - linear_from_srgb(out / np.float32(255)))[2:6].sum() / clean[0, 0, 0] / 12))
+    assert sums[:3] == pytest.approx([0.2] * 3, abs=0.02) and sums[3] == pytest.approx(0.4, abs=0.02)
+
+
+def test_rust_has_several_tones_and_print_one() -> None:
+    mask = cv2.circle(np.zeros((96, 96), np.uint8), (48, 48), 26, 1, -1).astype(bool)
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    photo = np.full((96, 96, 3), (121, 120, 119), np.uint8)  # a grey one would stay grey
+    made = Overlay().draw(photo, mask, "rust", 4, np.ones_like(mask), None)[inner].astype(float)
+    assert made[:, 0].std() > 5 and (made[:, 0] > made[:, 2]).mean() > 0.9, "brown, in several tones"
+    ink = _change(mask, "print_fault", 4)
+    assert np.median(ink[inner]) < -60
