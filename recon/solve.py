@@ -31,12 +31,12 @@ def solve(
     left. The checkpoint covers the first."""
     began = time.monotonic()
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
-    start = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
+    start, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
     found = reconstruct(
         capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint
     )  # fmt: skip
-    facts = {**found.facts, "settings": asdict(settings), "seconds": time.monotonic() - began}
+    facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
     found = replace(found, facts=facts)
     if settings.finish is None or found.facts["stopped_early"]:
         return found
@@ -54,12 +54,14 @@ def beginning(
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
     deadline: float | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The visual hull, with the pockets that stereo and shading show: vertices (n, 3) in the capture's frame, faces."""
+) -> tuple[tuple[np.ndarray, np.ndarray], str]:
+    """The visual hull, with the pockets that stereo and shading show: vertices (n, 3) in the capture's frame and faces,
+    and what shading did."""
     start = hull_dug(capture, settings)
-    late = deadline is not None and time.monotonic() > deadline
-    if late or not settings.opening_cells:
-        return start
+    if not settings.opening_cells:
+        return start, "not asked for"
+    if deadline is not None and time.monotonic() > deadline:
+        return start, "left out: no time"
     grid = VolumeSettings(cells=settings.opening_cells)
     grid = replace(grid, loss=replace(grid.loss, turning_light=settings.turning_light))
     return opened(capture, start, grid, seed, progress, rasterizer, device, deadline)

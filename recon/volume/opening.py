@@ -50,17 +50,25 @@ def opened(
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
     deadline: float | None = None,
-) -> Closed:
-    """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed. deadline: see
-    `topology`."""
+) -> tuple[Closed, str]:
+    """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed, and a word on
+    what was done. deadline: see `topology`.
+
+    The start comes back as it is where the part is painted, where it is thinner than the grid's cells, and where the
+    grid loses the part: then diffuse shading does not explain the photographs (bare metal).
+    """
     if marked_share(capture, start, settings, device) > PAINTED:
-        return start
+        return start, "left as it was: painted, so that stereo serves"
     own = as_held(capture, settings, start, device)
     if own is None or volume(*own) < HELD * volume(*start):
-        return start
-    found = topology(capture, settings, seed, start, progress, rasterizer, device, deadline)
+        return start, "left as it was: thinner than the grid's cells"
+    try:
+        found = topology(capture, settings, seed, start, progress, rasterizer, device, deadline)
+    except GeometryError as error:
+        return start, f"left as it was: the grid lost the part ({error.given})"
     cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells
-    return hollowed(start, found, own, cell)
+    result = hollowed(start, found, own, cell)
+    return result, "nothing found" if result is start else "opened"
 
 
 def marked_share(capture: Capture, start: Closed, settings: VolumeSettings, device: str = "cpu") -> float:
