@@ -28,12 +28,13 @@ def isosurface(field: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple
     sampled: Any = wp.array(np.ascontiguousarray(field, np.float32), dtype=float, device="cpu")
     found, indices = IsoSurfaceMarchingCubes.extract_surface_marching_cubes(sampled, 0.0)
     vertices, faces = found.numpy().astype(np.float64), indices.numpy().reshape(-1, 3).astype(np.int32)
-    faces = faces[:, ::-1] if len(faces) and _volume(vertices, faces) < 0 else faces
+    faces = faces[:, ::-1] if len(faces) and volume(vertices, faces) < 0 else faces
     step = (np.asarray(upper, float) - lower) / (np.array(field.shape) - 1)
     return vertices * step + lower, np.ascontiguousarray(faces)
 
 
-def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Of a closed mesh, positive where its faces run counter-clockwise from outside."""
     t = vertices[faces]
     return float(np.einsum("ij,ij->", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6)
 
@@ -104,7 +105,7 @@ def largest_piece(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, 
     if count == 1:
         return vertices, faces
     of_face = label[faces[:, 0]]
-    volumes = [_volume(vertices, faces[of_face == one]) for one in range(count)]
+    volumes = [volume(vertices, faces[of_face == one]) for one in range(count)]
     kept = faces[of_face == int(np.argmax(volumes))]
     used, inverse = np.unique(kept, return_inverse=True)
     return vertices[used], inverse.reshape(-1, 3).astype(np.int32)

@@ -20,7 +20,7 @@ from recon.capture.model import Capture
 from recon.fit.optimise import Progress, mesh_edges
 from recon.fit.problem import UnitFrame, targets
 from recon.fit.seen import colours_seen, evenness
-from recon.isosurface import isosurface, largest_piece, remesh, signed_distances
+from recon.isosurface import isosurface, largest_piece, remesh, signed_distances, volume
 from recon.raster.protocol import Rasterizer
 from recon.shading import vertex_normals
 from recon.volume.fit import begin, topology
@@ -106,9 +106,3 @@ def hollowed(start: Closed, found: Closed, own: Closed, cell: float) -> Closed:
     away: Any = distance_transform_edt(~clearly)
     field = np.where(away <= ABOUT * FINER, np.maximum(first, second), first)
     return largest_piece(*isosurface(field, lower, lower + (count - 1) * step))
-
-
-def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
-    """Of a closed mesh, counter-clockwise from outside."""
-    t = vertices[faces]
-    return float(np.einsum("ij,ij->", t[:, 0], np.cross(t[:, 1], t[:, 2])) / 6)
