@@ -9,7 +9,6 @@ the fit before found. Draws come from one generator, so that a run repeats exact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from recon.bake import bake, filled, pixel_m
 from recon.capture.model import Capture
 from recon.finish.picture import Scene, Stand, even_draws, facing, picture
 from recon.finish.state import State
-from recon.fit.optimise import LIFT, limited, mesh_edges
+from recon.fit.optimise import LIFT, Progress, limited, mesh_edges
 from recon.fit.picture import losses
 from recon.fit.poses import with_poses
 from recon.fit.precondition import UniformAdam
@@ -37,7 +36,6 @@ from recon.result import Reconstruction, Shading
 from recon.unwrap import Atlas, size_for, unwrap
 from recon.visibility import Occluder
 
-Progress = Callable[[str, int, int, dict[str, float]], None]
 MOST_RAYS = 2**21
 """In one call of `shade`, which keeps about fifty numbers for each when it need not go back."""
 

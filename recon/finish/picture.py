@@ -54,7 +54,6 @@ def picture(
     drawn: torch.Generator,
     draws: int,
     sigma_px: float,
-    shadow: float = 1.0,
 ) -> torch.Tensor:
     """(h, w, 4): linear radiance over black and alpha, antialiased. draws: of the light a pixel, and as many of the
     material."""
@@ -74,7 +73,7 @@ def picture(
     )  # fmt: skip
     numbers = even_draws(len(flat), draws, drawn)
     optics = Optics(colour, gloss[:, :1].clamp(min=0.01), gloss[:, 1:])
-    light = shade(at, optics, scene.environment, numbers, scene.occluder, shadow, scene.lift)
+    light = shade(at, optics, scene.environment, numbers, scene.occluder, lift=scene.lift)
     light = Radiance(light.diffuse + flat[:, 8:11] * (1 - gloss[:, 1:]), light.mirrored)
     spread = torch.zeros(*covered.shape, 6, device=flat.device)
     spread = spread.masked_scatter(covered[..., None], torch.cat([light.diffuse, light.mirrored], 1))

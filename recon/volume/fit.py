@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from core.errors import GeometryError
 from core.seeds import child
 from recon.capture.model import Capture
-from recon.fit.optimise import limited, regularisers
+from recon.fit.optimise import Progress, limited, regularisers
 from recon.fit.picture import losses, picture
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
@@ -30,7 +29,6 @@ from recon.volume.webs import webs, without
 
 CLEARLY = 0.99
 """A hole is believed when the loss with it is below this share of the loss without."""
-Progress = Callable[[str, int, int, dict[str, float]], None]
 
 
 @dataclass(eq=False)
