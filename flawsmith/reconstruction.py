@@ -44,7 +44,7 @@ def reconstruct_capture(
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
 
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
-    refine_poses: for poses that are off by more than half a pixel; right ones drift by a quarter of one. rerender:
+    refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
     views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its last whole
     stage when the same is asked again.
     InputError when `out` holds the reconstruction of another capture.
