@@ -42,20 +42,15 @@ class DatasetWriter:
             if not os.access(out, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(out))
             _refuse_others(out, header)
-            self._records = {r.index: r for r in _whole(out, repair_manifest(out))}
+            self._finished = {r.index for r in repair_manifest(out) if all(intact(out, f) for f in r.files.values())}
             if (out / HEADER).exists():
                 self._open()
-        self.kept = len(self._records)
+        self.kept = len(self._finished)
 
     @property
     def finished(self) -> frozenset[int]:
         """Indices of the images that are there and whole."""
-        return frozenset(self._records)
-
-    @property
-    def records(self) -> tuple[ImageRecord, ...]:
-        """In the order of the images."""
-        return tuple(self._records[i] for i in sorted(self._records))
+        return frozenset(self._finished)
 
     def add(self, frame: Frame, facts: ImageFacts, defects: Sequence[Defect]) -> ImageRecord:
         """Write every file of one image, then its line. Nothing is left behind when it fails half way."""
@@ -67,11 +62,11 @@ class DatasetWriter:
                 for role, path, save in self._outputs(frame, facts.index):
                     files[role] = _write(self.out, path, save)
                 record = self._record(frame, facts, defects, files)
-                _append(self.out / MANIFEST, canonical_json(record.model_dump(mode="json")) + "\n")
+                _append(self.out / MANIFEST, _line(record))
             except BaseException:
                 self._undo(files)
                 raise
-        self._records[facts.index] = record
+        self._finished.add(facts.index)
         return record
 
     def _open(self) -> None:
@@ -88,20 +83,21 @@ class DatasetWriter:
         for folder in self.out.iterdir():
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
-        if not self._records and {p.name for p in self.out.iterdir()} <= {MANIFEST, HEADER}:
+        if not self._finished and {p.name for p in self.out.iterdir()} <= {MANIFEST, HEADER}:
             (self.out / MANIFEST).unlink(missing_ok=True)
             (self.out / HEADER).unlink(missing_ok=True)
             self._opened = False
 
     def finish(self, seconds: float = 0.0) -> DatasetSummary:
         """Sort the manifest and mark the dataset complete."""
-        records = self.records
-        text = "".join(canonical_json(r.model_dump(mode="json")) + "\n" for r in records)
+        with _disk(self.out):
+            latest = {r.index: r for r in repair_manifest(self.out)}  # what was damaged and made again has two lines
+            records = [latest[i] for i in sorted(self._finished)]
+            write_text(self.out / MANIFEST, "".join(_line(r) for r in records))
         verdicts, kinds, rejected = tally(records)
         counts = {"verdicts": verdicts, "kinds": kinds, "rejected": rejected}
         done = {"complete": True, "images": len(records), "counts": counts}
         with _disk(self.out):
-            write_text(self.out / MANIFEST, text)
             done["manifest_sha256"] = sha256_file(self.out / MANIFEST)
             self.header = self.header.model_copy(update=done)
             write_json(self.out / HEADER, self.header.model_dump(mode="json"))
@@ -219,8 +215,8 @@ def intact(dataset: Path, entry: FileEntry) -> bool:
     return path.is_file() and path.stat().st_size == entry.bytes and sha256_file(path) == entry.sha256
 
 
-def _whole(out: Path, records: Sequence[ImageRecord]) -> list[ImageRecord]:
-    return [r for r in records if all(intact(out, f) for f in r.files.values())]
+def _line(record: ImageRecord) -> str:
+    return canonical_json(record.model_dump(mode="json")) + "\n"
 
 
 def _parsed(line: bytes, path: Path, number: int) -> ImageRecord:
