@@ -23,6 +23,7 @@ from recon.capture.poses import closest_point
 from recon.isosurface import isosurface
 from recon.raster.protocol import Topology
 from recon.raster.warp_backend import WarpRasterizer
+from recon.standing import Plane, table_under
 
 COARSE = 40
 UNSEEN = 1.0e6
@@ -137,12 +138,14 @@ def _sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class Cones(NamedTuple):
-    """The masks' cones, and how many of them may cut a point away before it is lost."""
+    """The masks' cones, how many of them may cut a point away before it is lost, and the table, below which nothing
+    is."""
 
     views: tuple[View, ...]
     masks: tuple[Outline, ...]
     intrinsics: np.ndarray
     tolerated: int = 0
+    table: Plane | None = None
 
 
 def hull_field(points: np.ndarray, cones: Cones, floor: float) -> np.ndarray:
@@ -157,7 +160,9 @@ def hull_field(points: np.ndarray, cones: Cones, floor: float) -> np.ndarray:
             lowest[rank, followed] = np.minimum(kept, value)
             value = np.maximum(kept, value)
         followed = followed[lowest[-1, followed] > -floor]
-    return lowest[-1]
+    if cones.table is None:
+        return lowest[-1]
+    return np.minimum(lowest[-1], (points @ cones.table.normal - cones.table.height).astype(np.float32))
 
 
 def region(views: Sequence[View]) -> np.ndarray:
@@ -207,10 +212,26 @@ def carve(
     return carve_views(capture.training if views is None else views, resolution, mask_side=mask_side)
 
 
-def carve_views(views: Sequence[View], resolution: int = 128, *, mask_side: int = 512, tolerated: int = 0) -> Hull:
-    """`carve` of any views; a point stays while at most `tolerated` masks cut it away."""
+def standing_hull(capture: Capture, resolution: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """The visual hull without the cone that masks leave below the table, where there is a table to be found."""
+    hull = carve(capture, resolution)
+    table = table_under(capture, hull.vertices, hull.faces, hull.spacing)
+    if table is not None:
+        hull = carve_views(capture.training, resolution, table=table)
+    return hull.vertices, hull.faces
+
+
+def carve_views(
+    views: Sequence[View],
+    resolution: int = 128,
+    *,
+    mask_side: int = 512,
+    tolerated: int = 0,
+    table: Plane | None = None,
+) -> Hull:
+    """`carve` of any views; a point stays while at most `tolerated` masks cut it away, and above the table."""
     masks, k = outlines(views, mask_side)
-    cones = Cones(tuple(views), tuple(masks), k, tolerated)
+    cones = Cones(tuple(views), tuple(masks), k, tolerated, table)
     bounds = _bounds(cones)
     lower, spacing, shape = _grid(bounds, resolution)
     field = _fine(lower, spacing, shape, cones)

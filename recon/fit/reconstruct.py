@@ -22,7 +22,7 @@ from recon.fit.seen import colours_seen, mean_colour
 from recon.fit.settings import Settings
 from recon.fit.summary import settled, summary
 from recon.fit.unknowns import Unknowns
-from recon.hull import visual_hull
+from recon.hull import standing_hull
 from recon.isosurface import remesh
 from recon.light import FINE
 from recon.raster.protocol import Rasterizer
@@ -115,8 +115,9 @@ def reconstruct(
 
 
 def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """The visual hull, with the pockets that photographs show; vertices (n, 3) in the capture's frame, faces (m, 3)."""
-    hull = visual_hull(capture, settings.hull_resolution)
+    """The visual hull above the table, with the pockets that photographs show; vertices (n, 3) in the capture's frame,
+    faces (m, 3)."""
+    hull = standing_hull(capture, settings.hull_resolution)
     return dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull
 
 
