@@ -12,6 +12,14 @@ from rich.console import Console
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Drawn = Annotated[str | None, typer.Option("--blueprint", help="Draw each mask in mm: a blueprint's name or .yaml.")]
+Damage = Annotated[str | None, typer.Option("--type", help="Damage to show. [default: the blueprint's]")]
+Scale = Annotated[float | None, typer.Option(min=1e-6, help="Scale of the pictures, for --blueprint.")]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Of the sampler.")]
+Guidance = Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")]
+Size = Annotated[int | None, typer.Option(min=32, help="Side of the crops or pictures, px. [default: as trained]")]
+Precision = Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()]
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
@@ -19,20 +27,18 @@ def inpaint(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO|FOLDER", help="A photograph, or a folder of them.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder for images, labels and facts.")],
     mask: Annotated[Path | None, typer.Option(help="A mask, or a folder with NAME.png or NAME_mask.png.")] = None,
-    blueprint: Annotated[str | None, typer.Option(help="Draw the mask in mm: a blueprint's name or .yaml.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Damage to paint. [default: the blueprint's]")] = None,
-    mm_per_px: Annotated[
-        float | None, typer.Option(min=1e-6, help="Scale of the photographs, for --blueprint.")
-    ] = None,
+    blueprint: Drawn = None,
+    type_: Damage = None,
+    mm_per_px: Scale = None,
     part_mask: Annotated[Path | None, typer.Option(help="What belongs to the part: a mask, or a folder.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Seed = 0,
     backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet", "overlay"], typer.Option()] = "overlay",
     learned: Annotated[Path | None, typer.Option(help="Folder that train-inpaint wrote.")] = None,
     base: Annotated[str | None, typer.Option(help="Folder or hub id that it was trained on.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of the sampler.")] = None,
-    guidance: Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")] = None,
-    size: Annotated[int | None, typer.Option(min=32, help="Side of the crops, px.")] = None,
-    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    steps: Steps = None,
+    guidance: Guidance = None,
+    size: Size = None,
+    precision: Precision = "float32",
     device: Device = "cpu",
     quiet: Quiet = False,
     json_: Json = False,
@@ -60,17 +66,17 @@ def generate(
     base: Annotated[str, typer.Option(help="SD 1.5 that it was trained on: a folder of diffusers or a hub id.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder for images, clean twins, labels and facts.")],
     mask: Annotated[Path | None, typer.Option(help="A mask of the pictures' size, or a folder of them.")] = None,
-    blueprint: Annotated[str | None, typer.Option(help="Draw each mask in mm: a blueprint's name or .yaml.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Damage to show. [default: the blueprint's]")] = None,
-    mm_per_px: Annotated[float | None, typer.Option(min=1e-6, help="Scale of the pictures, for --blueprint.")] = None,
+    blueprint: Drawn = None,
+    type_: Damage = None,
+    mm_per_px: Scale = None,
     images: Annotated[int, typer.Option(min=1, help="How many; masks of a folder are taken in turn.")] = 1,
     paste: Annotated[bool, typer.Option("--paste", help="Outside the mask the clean twin's pixels.")] = False,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Seed = 0,
     tries: Annotated[int, typer.Option(min=1, help="Of a picture in which nothing visible happens.")] = 4,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of the sampler.")] = None,
-    guidance: Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")] = None,
-    size: Annotated[int | None, typer.Option(min=32, help="Side of the pictures, px. [default: as trained]")] = None,
-    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    steps: Steps = None,
+    guidance: Guidance = None,
+    size: Size = None,
+    precision: Precision = "float32",
     device: Device = "cpu",
     quiet: Quiet = False,
     json_: Json = False,
@@ -106,7 +112,7 @@ def train_inpaint(
     batch: Annotated[int, typer.Option(min=1)] = 2,
     accumulate: Annotated[int, typer.Option(min=1, help="Batches a step.")] = 4,
     learning_rate: Annotated[float, typer.Option()] = 1e-4,
-    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    precision: Precision = "float32",
     checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, slower.")] = False,
     flips: Annotated[
         str, typer.Option(help="Plausible mirrors: horizontal,vertical, or none.")
