@@ -21,12 +21,13 @@ from recon.bake import bake, filled, pixel_m
 from recon.capture.model import Capture
 from recon.finish.picture import Scene, Stand, even_draws, facing, picture
 from recon.finish.state import State
-from recon.fit.optimise import LIFT, Progress, limited, mesh_edges
+from recon.fit.optimise import LIFT, Progress, limited
 from recon.fit.picture import losses
 from recon.fit.poses import with_poses
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.reconstruct import SKIPPED_LIMIT
+from recon.fit.seen import mesh_edges
 from recon.fit.settings import Finish
 from recon.fit.summary import best_gain, measures
 from recon.montecarlo.estimator import Points, shade

@@ -14,7 +14,7 @@ from recon.bounce import walls
 from recon.fit.picture import Estimate, direct, losses, picture
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
-from recon.fit.seen import colours_seen, evenness
+from recon.fit.seen import colours_seen, evenness, mesh_edges
 from recon.fit.settings import Settings, Stage
 from recon.fit.unknowns import FAR, Unknowns
 from recon.keylights import KeyLights, key_lights
@@ -225,12 +225,6 @@ def regularisers(
     near_light = 0.02 * bent + 0.001 * ((near - FAR) ** 2).mean()
     even = settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey)
     return even + 0.1 * gains + drift + near_light
-
-
-def mesh_edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:
-    """(e, 2) int64, each edge once."""
-    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    return torch.as_tensor(np.unique(ends, axis=0).astype(np.int64), device=device)
 
 
 def _finite(total: torch.Tensor, parameters: Sequence[torch.Tensor]) -> bool:

@@ -18,13 +18,14 @@ from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import Fit, Progress, run_stage
 from recon.fit.poses import refined, with_poses
 from recon.fit.problem import Target, UnitFrame, targets
-from recon.fit.seen import colours_seen, mean_colour
+from recon.fit.seen import colours_seen, marked_share, mean_colour
 from recon.fit.settings import Settings
 from recon.fit.summary import settled, summary
 from recon.fit.unknowns import Unknowns
 from recon.hull import standing_hull
 from recon.isosurface import remesh
 from recon.light import FINE
+from recon.plain import MARKED
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
@@ -98,6 +99,7 @@ def reconstruct(
             settings.pose_rounds, common=True,
         )  # fmt: skip
         views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
+    marks = marked_share(capture, frame.part(unit), faces, settings.turning_light, device)
     facts = {
         "settings": asdict(settings),
         "seed": seed,
@@ -107,11 +109,12 @@ def reconstruct(
         "rasterizer": rasterizer.name,
         "steps": fit.steps,
         "skipped_steps": fit.skipped,
+        "marked_share": marks,
         "stopped_early": fit.stopped_early,
         "seconds": time.monotonic() - began,
         "unit": "m" if capture.metric else "unknown",
     }
-    return summary(fit, capture, views, frame, settings, rasterizer, facts)
+    return summary(fit, capture, views, frame, settings, rasterizer, facts, plain=marks <= MARKED)
 
 
 def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from recon.fit.problem import Target
+from recon.capture.model import Capture
+from recon.fit.problem import Target, UnitFrame, targets
+from recon.isosurface import remesh
 from recon.shading import vertex_normals
 from recon.visibility import Occluder
 
@@ -18,6 +20,8 @@ VARIED = 2.0
 LEAST_VIEWS = 4
 FLAT = 0.9
 """Cosine between the normals of neighbours, above which shading hardly changes."""
+EVERY, SIDE_PX = 0.04, 96
+"""Edges across which marks are looked for, bounding radii, in photographs averaged down to this longer side."""
 
 
 def colours_seen(points: torch.Tensor, faces: torch.Tensor, views: Sequence[Target]) -> torch.Tensor:
@@ -62,3 +66,24 @@ def evenness(colours: torch.Tensor, normals: torch.Tensor, edges: torch.Tensor) 
     enough = torch.isfinite(steps[..., 0]).sum(0) >= LEAST_VIEWS
     flat = (normals[a] * normals[b]).sum(1) > FLAT
     return torch.where(flat & enough, torch.exp(-((torch.nan_to_num(beyond) / MARK) ** 2)), torch.ones_like(beyond))
+
+
+def mesh_edges(faces: np.ndarray, device: torch.device) -> torch.Tensor:
+    """(e, 2) int64, each edge once."""
+    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    return torch.as_tensor(np.unique(ends, axis=0).astype(np.int64), device=device)
+
+
+def marked_share(
+    capture: Capture, vertices: np.ndarray, faces: np.ndarray, turning: bool = True, device: str = "cpu"
+) -> float:
+    """Share of the edges of a mesh (vertices (n, 3) in the capture's frame, evenly remeshed) across which photographs
+    show a mark: a contrast that lasts while the light turns."""
+    frame = UnitFrame.of(vertices)
+    views = targets(capture, frame, SIDE_PX, turning, device)
+    views = [t for t in views if not capture.views[t.number].held_out]
+    even, triangles = remesh(frame.unit(vertices), faces, EVERY)
+    points = torch.as_tensor(even.astype(np.float32), device=device)
+    corners = torch.as_tensor(triangles, device=device)
+    normals, edges = vertex_normals(points, corners.long()), mesh_edges(triangles, points.device)
+    return float((evenness(colours_seen(points, corners, views), normals, edges) < 0.5).float().mean())

@@ -15,8 +15,10 @@ from recon.fit.picture import Estimate, lit, picture, srgb
 from recon.fit.problem import Target, UnitFrame
 from recon.fit.settings import Settings
 from recon.light import equirectangular, upright
+from recon.plain import colour_of, evened
 from recon.raster.protocol import Rasterizer, Topology
 from recon.result import Reconstruction, Shading
+from recon.shading import vertex_normals
 from recon.visibility import Occluder
 
 SEEN_COSINE = float(np.cos(np.deg2rad(75)))
@@ -44,16 +46,23 @@ def summary(
     settings: Settings,
     rasterizer: Rasterizer,
     facts: Mapping[str, Any],
+    plain: bool = False,
 ) -> Reconstruction:
-    """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted."""
-    topology = fit.topology()
-    estimate, lift = settled(fit, topology, views, settings), LIFT * settings.stages[-1].cell
+    """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted. plain:
+    the part has one colour, see `recon.plain`."""
+    topology, lift = fit.topology(), LIFT * settings.stages[-1].cell
     eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
-    seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, estimate.normals, eyes, lift, SEEN_COSINE)
+    normals = vertex_normals(fit.vertices, topology.faces.long())
+    seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, normals, eyes, lift, SEEN_COSINE)
     seen = seen.cpu().numpy() > 0
+    training = np.array([not v.held_out for v in capture.views])
+    count = (seen & training[:, None]).sum(0)
+    if plain:
+        albedo = fit.unknowns.albedo
+        fit.unknowns = fit.unknowns.on(evened(albedo, colour_of(albedo, count)))
+    estimate = settled(fit, topology, views, settings)
     shadings, said = [], []
     error = np.zeros(len(fit.vertices))
-    training = np.array([not v.held_out for v in capture.views])
     for target in views:
         view = capture.views[target.number]
         image, _ = picture(estimate, target, topology, rasterizer)
@@ -67,7 +76,6 @@ def summary(
         shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy(), bounced))
         if not view.held_out:
             error += seen[target.number] * _at_vertices(image, target, fit.vertices)
-    count = (seen & training[:, None]).sum(0)
     axis = capture.sessions[0].axis
     up = capture.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
     near = equirectangular(fit.unknowns.nearness.cpu().numpy()[:, None], upright(up)).astype(np.float32)

@@ -12,17 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.ndimage import distance_transform_edt
 
 from core.errors import GeometryError
 from recon.capture.model import Capture
-from recon.fit.optimise import Progress, mesh_edges
-from recon.fit.problem import UnitFrame, targets
-from recon.fit.seen import colours_seen, evenness
-from recon.isosurface import isosurface, largest_piece, remesh, signed_distances, volume
+from recon.fit.optimise import Progress
+from recon.fit.seen import marked_share
+from recon.isosurface import isosurface, largest_piece, signed_distances, volume
+from recon.plain import MARKED
 from recon.raster.protocol import Rasterizer
-from recon.shading import vertex_normals
 from recon.volume.fit import begin, topology
 from recon.volume.settings import VolumeSettings
 
@@ -33,10 +31,6 @@ FINER = 3
 """Samples that the result has for each cell of the grid."""
 HELD = 0.8
 """Share of the part's volume that the grid must be able to hold: a thinner part is left as it is."""
-
-PAINTED, EVERY = 0.07, 0.04
-"""Share of edges with a mark above which a part counts as painted (plain parts have 0.00 to 0.05 of them, textured ones
-0.10 to 0.13), and the length of those edges, bounding radii."""
 
 Closed = tuple[np.ndarray, np.ndarray]
 
@@ -57,7 +51,7 @@ def opened(
     The start comes back as it is where the part is painted, where it is thinner than the grid's cells, and where the
     grid loses the part: then diffuse shading does not explain the photographs (bare metal).
     """
-    if marked_share(capture, start, settings, device) > PAINTED:
+    if marked_share(capture, *start, settings.loss.turning_light, device) > MARKED:
         return start, "left as it was: painted, so that stereo serves"
     own = as_held(capture, settings, start, device)
     if own is None or volume(*own) < HELD * volume(*start):
@@ -69,18 +63,6 @@ def opened(
     cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells
     result = hollowed(start, found, own, cell)
     return result, "nothing found" if result is start else "opened"
-
-
-def marked_share(capture: Capture, start: Closed, settings: VolumeSettings, device: str = "cpu") -> float:
-    """Share of a mesh's edges across which photographs show a mark: a contrast that lasts while the light turns."""
-    frame = UnitFrame.of(start[0])
-    vertices, faces = remesh(frame.unit(start[0]), start[1], EVERY)
-    views = targets(capture, frame, settings.side_px, settings.loss.turning_light, device)
-    views = [t for t in views if not capture.views[t.number].held_out]
-    points = torch.as_tensor(vertices.astype(np.float32), device=device)
-    triangles = torch.as_tensor(faces, device=device)
-    normals, edges = vertex_normals(points, triangles.long()), mesh_edges(faces, points.device)
-    return float((evenness(colours_seen(points, triangles, views), normals, edges) < 0.5).float().mean())
 
 
 def as_held(capture: Capture, settings: VolumeSettings, start: Closed, device: str) -> Closed | None:
