@@ -157,3 +157,14 @@ def test_strips_show_what_they_say(capture: Capture, fit: Reconstruction, maps: 
     shown = dict(panel(one, 64))
     assert set(shown) == {"photograph", "re-render", "difference x 4", "normals", "albedo", "confidence"}
     assert {p.shape for p in shown.values()} == {(64, 64, 3)}
+
+
+def test_the_maps_of_a_plain_part_are_evened(capture: Capture, fit: Reconstruction, maps: Maps) -> None:
+    """The same photographs of a part that is said to have one colour: no texel departs further from it, most less."""
+    facts = {**fit.facts, "marked_share": 0.0}
+    even = bake(capture, replace(fit, facts=facts), atlas=maps.atlas)
+    covered = maps.atlas.covered
+    colour = np.median(fit.albedo[fit.views_seen >= 3], axis=0)
+    before, after = (np.abs(np.log(np.maximum(m.albedo[covered], 1e-3) / colour)) for m in (maps, even))
+    assert (after <= before + 1e-5).all()
+    assert after.mean() < 0.8 * before.mean()
