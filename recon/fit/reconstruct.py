@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,17 @@ from core.errors import GeometryError
 from core.seeds import child
 from recon.capture.model import Capture
 from recon.fit.checkpoint import key_of, load, save
-from recon.fit.optimise import Fit, Progress, run_stage
+from recon.fit.optimise import LIFT, Fit, Progress, run_stage
 from recon.fit.poses import refined, with_poses
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import colours_seen, marked_share, mean_colour
 from recon.fit.settings import Settings
-from recon.fit.summary import settled, summary
+from recon.fit.summary import sees, settled, summary
 from recon.fit.unknowns import Unknowns
 from recon.hull import standing_hull
 from recon.isosurface import remesh
 from recon.light import FINE
-from recon.plain import MARKED
+from recon.plain import MARKED, colour_of, evened
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
@@ -100,6 +100,9 @@ def reconstruct(
         )  # fmt: skip
         views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
     marks = marked_share(capture, frame.part(unit), faces, settings.turning_light, device)
+    if marks <= MARKED:
+        apart = [t for t in views if not capture.views[t.number].held_out]
+        _one_colour(fit, apart, settings, rasterizer, seed, progress, deadline)
     facts = {
         "settings": asdict(settings),
         "seed": seed,
@@ -114,7 +117,7 @@ def reconstruct(
         "seconds": time.monotonic() - began,
         "unit": "m" if capture.metric else "unknown",
     }
-    return summary(fit, capture, views, frame, settings, rasterizer, facts, plain=marks <= MARKED)
+    return summary(fit, capture, views, frame, settings, rasterizer, facts)
 
 
 def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +125,24 @@ def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndar
     faces (m, 3)."""
     hull = standing_hull(capture, settings.hull_resolution)
     return dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull
+
+
+def _one_colour(
+    fit: Fit,
+    training: list[Target],
+    settings: Settings,
+    rasterizer: Rasterizer,
+    seed: int,
+    progress: Progress | None,
+    deadline: float | None,
+) -> None:
+    """Even the albedo of a part without marks (`recon.plain`), then let light, gloss and exposures follow it."""
+    count = sees(fit, training, LIFT * settings.stages[-1].cell).sum(0)
+    albedo = fit.unknowns.albedo.detach()
+    fit.unknowns = fit.unknowns.on(evened(albedo, colour_of(albedo, count)))
+    last = replace(settings.stages[-1], steps=settings.settling_steps, still=0, vertex_rate=0.0)
+    rng = child(seed, "fit", "one colour")
+    run_stage(fit, training, last, replace(settings, albedo_rate=0.0), rasterizer, rng, progress, deadline)
 
 
 def surface_area(vertices: np.ndarray, faces: np.ndarray) -> float:

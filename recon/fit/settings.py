@@ -85,6 +85,7 @@ class Settings:
 
     stereo: the hull's pockets are dug out by depths from pairs of photographs before the fit begins. opening_cells: of
     the grid that then opens what shading shows to be hollow, along the part's longest side; 0 leaves that out.
+    settling_steps: of light, gloss and exposures on a part that is given one colour at the end (`recon.plain`).
     pose_rounds: steps of every photograph's pose after each stage but the last; 0 takes poses as they are given.
     shadows, bounces, turning_light: False only to show what they are worth. weights: of the loss' terms.
     """
@@ -100,6 +101,7 @@ class Settings:
     bounces: bool = True
     stereo: bool = True
     opening_cells: int = 0
+    settling_steps: int = 60
     pose_rounds: int = 0
     turning_light: bool = True
     mask_weight: float = 5.0

@@ -15,7 +15,6 @@ from recon.fit.picture import Estimate, lit, picture, srgb
 from recon.fit.problem import Target, UnitFrame
 from recon.fit.settings import Settings
 from recon.light import equirectangular, upright
-from recon.plain import colour_of, evened
 from recon.raster.protocol import Rasterizer, Topology
 from recon.result import Reconstruction, Shading
 from recon.shading import vertex_normals
@@ -46,21 +45,12 @@ def summary(
     settings: Settings,
     rasterizer: Rasterizer,
     facts: Mapping[str, Any],
-    plain: bool = False,
 ) -> Reconstruction:
-    """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted. plain:
-    the part has one colour, see `recon.plain`."""
-    topology, lift = fit.topology(), LIFT * settings.stages[-1].cell
-    eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
-    normals = vertex_normals(fit.vertices, topology.faces.long())
-    seen = Occluder(fit.vertices, topology.faces).seen_from(fit.vertices, normals, eyes, lift, SEEN_COSINE)
-    seen = seen.cpu().numpy() > 0
-    training = np.array([not v.held_out for v in capture.views])
-    count = (seen & training[:, None]).sum(0)
-    if plain:
-        albedo = fit.unknowns.albedo
-        fit.unknowns = fit.unknowns.on(evened(albedo, colour_of(albedo, count)))
+    """views: every target of the capture, held-out ones too; their gain is found by least squares, not fitted."""
+    topology = fit.topology()
     estimate = settled(fit, topology, views, settings)
+    seen = sees(fit, views, LIFT * settings.stages[-1].cell)
+    training = np.array([not v.held_out for v in capture.views])
     shadings, said = [], []
     error = np.zeros(len(fit.vertices))
     for target in views:
@@ -76,6 +66,7 @@ def summary(
         shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy(), bounced))
         if not view.held_out:
             error += seen[target.number] * _at_vertices(image, target, fit.vertices)
+    count = (seen & training[:, None]).sum(0)
     axis = capture.sessions[0].axis
     up = capture.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
     near = equirectangular(fit.unknowns.nearness.cpu().numpy()[:, None], upright(up)).astype(np.float32)
@@ -95,6 +86,16 @@ def summary(
         history=fit.history,
         facts={**facts, "views": said, "held_out_psnr_db": float(np.mean(held)) if held else None},
     )
+
+
+@torch.no_grad()
+def sees(fit: Fit, views: Sequence[Target], lift: float) -> np.ndarray:
+    """(v, n) bool: which views see which vertices, at less than 75 degrees. lift: off the surface, bounding radii."""
+    faces = fit.topology().faces
+    eyes = np.stack([t.standing.eye.cpu().numpy() for t in views])
+    normals = vertex_normals(fit.vertices, faces.long())
+    seen = Occluder(fit.vertices, faces).seen_from(fit.vertices, normals, eyes, lift, SEEN_COSINE)
+    return seen.cpu().numpy() > 0
 
 
 def best_gain(image: torch.Tensor, target: Target) -> torch.Tensor:
