@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,8 +142,14 @@ def _one_colour(
     albedo = fit.unknowns.albedo.detach()
     fit.unknowns = fit.unknowns.on(evened(albedo, colour_of(albedo, count)))
     last = replace(settings.stages[-1], steps=settings.settling_steps, still=0, vertex_rate=0.0)
-    rng = child(seed, "fit", "one colour")
-    run_stage(fit, training, last, replace(settings, albedo_rate=0.0), rasterizer, rng, progress, deadline)
+    rng, named = child(seed, "fit", "one colour"), None
+    if progress is not None:
+        named = partial(_renamed, progress)
+    run_stage(fit, training, last, replace(settings, albedo_rate=0.0), rasterizer, rng, named, deadline)
+
+
+def _renamed(progress: Progress, _: str, step: int, steps: int, losses: dict[str, float]) -> None:
+    progress("one colour", step, steps, losses)
 
 
 def surface_area(vertices: np.ndarray, faces: np.ndarray) -> float:
