@@ -18,7 +18,7 @@ from scipy.ndimage import distance_transform_edt
 from recon.capture.model import Capture
 from recon.confidence import ENOUGH_VIEWS, POOR_RESIDUAL
 from recon.fit.picture import srgb
-from recon.plain import MARKED, colour_of, evened
+from recon.plain import colour_of, evened
 from recon.result import Reconstruction
 from recon.shading import vertex_normals
 from recon.sights import Sight, sights_of
@@ -72,7 +72,7 @@ def bake(capture: Capture, found: Reconstruction, size: int | None = None, atlas
         at = _Texels(corners[part], bary[part])
         observed = [_observe(at, points, normals, sight) for sight in sights]
         colour[part], trust[part], views[part] = _settle(at.of(albedo), observed)
-    if found.facts.get("marked_share", 1.0) <= MARKED:
+    if found.facts.get("one_colour", False):
         colour = evened(torch.as_tensor(colour), colour_of(albedo, found.views_seen)).numpy()
     gloss = [np.einsum("nc,nc->n", np.asarray(v, float)[corners], bary) for v in (found.roughness, found.metallic)]
     flat = np.column_stack([colour, *gloss, trust]).astype(np.float32)

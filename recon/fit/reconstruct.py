@@ -17,16 +17,17 @@ from core.seeds import child
 from recon.capture.model import Capture
 from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import LIFT, Fit, Progress, run_stage
+from recon.fit.picture import picture
 from recon.fit.poses import refined, with_poses
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import colours_seen, marked_share, mean_colour
 from recon.fit.settings import Settings
-from recon.fit.summary import sees, settled, summary
+from recon.fit.summary import measures, sees, settled, summary
 from recon.fit.unknowns import Unknowns
 from recon.hull import standing_hull
 from recon.isosurface import remesh
 from recon.light import FINE
-from recon.plain import MARKED, colour_of, evened
+from recon.plain import MARKED, MOST_LOST_DB, colour_of, evened, one_coloured
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
@@ -101,9 +102,10 @@ def reconstruct(
         )  # fmt: skip
         views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
     marks = marked_share(capture, frame.part(unit), faces, settings.turning_light, device)
+    plain = False
     if marks <= MARKED:
         apart = [t for t in views if not capture.views[t.number].held_out]
-        _one_colour(fit, apart, settings, rasterizer, seed, progress, deadline)
+        plain = _one_colour(fit, apart, settings, rasterizer, seed, progress, deadline)
     facts = {
         "settings": asdict(settings),
         "seed": seed,
@@ -114,6 +116,7 @@ def reconstruct(
         "steps": fit.steps,
         "skipped_steps": fit.skipped,
         "marked_share": marks,
+        "one_colour": plain,
         "stopped_early": fit.stopped_early,
         "seconds": time.monotonic() - began,
         "unit": "m" if capture.metric else "unknown",
@@ -136,16 +139,34 @@ def _one_colour(
     seed: int,
     progress: Progress | None,
     deadline: float | None,
-) -> None:
-    """Even the albedo of a part without marks (`recon.plain`), then let light, gloss and exposures follow it."""
+) -> bool:
+    """Even the albedo of a part without marks (`recon.plain`), then let light, gloss and exposures follow it.
+
+    False, and the fit as it was, where photographs are then met much worse: the part has more colours than one.
+    """
     count = sees(fit, training, LIFT * settings.stages[-1].cell).sum(0)
     albedo = fit.unknowns.albedo.detach()
+    if not one_coloured(albedo, count):
+        return False
+    before, kept = _met(fit, training, settings, rasterizer), fit.unknowns
     fit.unknowns = fit.unknowns.on(evened(albedo, colour_of(albedo, count)))
     last = replace(settings.stages[-1], steps=settings.settling_steps, still=0, vertex_rate=0.0)
     rng, named = child(seed, "fit", "one colour"), None
     if progress is not None:
         named = partial(_renamed, progress)
     run_stage(fit, training, last, replace(settings, albedo_rate=0.0), rasterizer, rng, named, deadline)
+    if _met(fit, training, settings, rasterizer) < before - MOST_LOST_DB:
+        fit.unknowns = kept
+        return False
+    return True
+
+
+@torch.no_grad()
+def _met(fit: Fit, training: list[Target], settings: Settings, rasterizer: Rasterizer) -> float:
+    """Decibels to which the photographs are met, mean over the views."""
+    topology = fit.topology()
+    estimate = settled(fit, topology, training, settings)
+    return float(np.mean([measures(picture(estimate, t, topology, rasterizer)[0], t)["psnr_db"] for t in training]))
 
 
 def _renamed(progress: Progress, _: str, step: int, steps: int, losses: dict[str, float]) -> None:

@@ -161,7 +161,7 @@ def test_strips_show_what_they_say(capture: Capture, fit: Reconstruction, maps: 
 
 def test_the_maps_of_a_plain_part_are_evened(capture: Capture, fit: Reconstruction, maps: Maps) -> None:
     """The same photographs of a part that is said to have one colour: no texel departs further from it, most less."""
-    facts = {**fit.facts, "marked_share": 0.0}
+    facts = {**fit.facts, "one_colour": True}
     even = bake(capture, replace(fit, facts=facts), atlas=maps.atlas)
     covered = maps.atlas.covered
     colour = np.median(fit.albedo[fit.views_seen >= 3], axis=0)

@@ -52,6 +52,22 @@ def test_a_sphere_comes_back_from_an_egg(found: Reconstruction) -> None:
     assert 100 * off.mean() / (2 * RADIUS * np.sqrt(3)) < 0.05
     assert found.facts["held_out_psnr_db"] > 27
     assert min(v["iou"] for v in found.facts["views"]) > 0.98
+    assert found.facts["one_colour"]
+
+
+def test_a_part_in_two_colours_keeps_them() -> None:
+    """A blue cap on a red ball has few edges with a mark, as a plain part has, and is none."""
+    torch.set_num_threads(1)
+
+    def capped(points: np.ndarray) -> np.ndarray:
+        return np.where(points[:, 2:] > 0.2 * RADIUS, [0.1, 0.15, 0.5], [0.5, 0.12, 0.1])
+
+    mesh = trimesh.creation.icosphere(subdivisions=5, radius=RADIUS)
+    mesh.metadata["smooth"] = True
+    found = reconstruct(turntable(mesh, capped, views=12, size=64), SHORT, seed=3, start=egg())
+    assert found.facts["marked_share"] < 0.07 and not found.facts["one_colour"]
+    cap = found.albedo[found.vertices[:, 2] > 0.5 * RADIUS].mean(0)
+    assert cap[2] > 3.5 * cap[0]
 
 
 def test_a_torus_comes_back_from_a_thick_and_bent_one() -> None:
@@ -173,7 +189,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_
         begun.extend([stage] if step == 0 else [])
 
     again = reconstruct(ball, brief, seed=3, start=egg(), progress=told, checkpoint=kept)
-    assert begun == [f"{brief.stages[1].side_px} px", "one colour"], "one of two stages was left"
+    assert begun.count(f"{brief.stages[1].side_px} px") == 1, "one of two stages was left"
     assert np.array_equal(again.vertices, whole.vertices)
     assert np.array_equal(again.albedo, whole.albedo)
     assert again.facts["steps"] == whole.facts["steps"]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from recon.plain import ENOUGH, FAINT, colour_of, evened
+from core.seeds import child
+from recon.plain import ENOUGH, FAINT, colour_of, evened, one_coloured
 
 GREY = torch.tensor([0.4, 0.5, 0.45])
 
@@ -27,6 +28,18 @@ def test_a_coloured_mark_keeps_its_hue():
     rust = torch.tensor([[0.5, 0.1, 0.03]])
     before, after = torch.log(rust / GREY), torch.log(evened(rust, GREY) / GREY)
     assert torch.allclose(after / before, (after / before).mean().expand_as(after), atol=1e-5)
+
+
+def test_a_second_finish_or_colour_is_no_error_of_the_fit():
+    rng = child(0, "uneven")
+    uneven = GREY * torch.exp(torch.as_tensor(0.2 * rng.standard_normal((1000, 1))).float())
+    seen = np.full(1000, ENOUGH)
+    assert one_coloured(uneven, seen)
+    machined, red = uneven.clone(), uneven.clone()
+    machined[:200] *= 1.7
+    red[:50, 0] *= 1.5
+    assert not one_coloured(machined, seen) and not one_coloured(red, seen)
+    assert not one_coloured(uneven, np.zeros(1000, int)), "nothing seen, nothing known"
 
 
 def test_black_is_not_divided_by():
