@@ -93,8 +93,9 @@ def fitted_and_judged(
     from recon.capture.check import check_poses
     from recon.capture.masks import cross_check
     from recon.doubts import vetted
-    from recon.hull import carve, hull_agreement
+    from recon.hull import carve
     from recon.lighting import lighting
+    from recon.silhouettes import hull_agreement
     from recon.solve import solve
 
     check_poses(capture)

@@ -1,4 +1,4 @@
-"""The visual hull: what all masks leave of space, as a closed mesh, and how well a mesh agrees with the masks.
+"""The visual hull: what all masks leave of space, as a closed mesh.
 
 A point's value in one view is its distance to the mask's outline in pixels, over the focal length and times its depth:
 metres, positive inside. The hull is where the least value of all views is positive. Outlines are taken from soft masks
@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from scipy.special import ndtri
 
 from core.errors import GeometryError
@@ -21,8 +20,6 @@ from recon.capture.model import Capture, View
 from recon.capture.pixels import resized, scaled, smaller
 from recon.capture.poses import closest_point
 from recon.isosurface import isosurface
-from recon.raster.protocol import Topology
-from recon.raster.warp_backend import WarpRasterizer
 from recon.standing import Plane, table_under
 
 COARSE = 40
@@ -334,37 +331,3 @@ def _pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.nda
     used, inverse = np.unique(faces[of_face == best], return_inverse=True)
     others = sorted((float(v / volumes[best]) for i, v in enumerate(volumes) if i != best and v > 0), reverse=True)
     return vertices[used], inverse.reshape(-1, 3).astype(np.int32), tuple(others)
-
-
-def silhouette(vertices: np.ndarray, faces: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool: pixels whose centre the mesh covers, in an image of `size` instead of the view's own."""
-    k = scaled(view.intrinsics, view.size, size)
-    local = vertices @ view.camera_from_part[:3, :3].T + view.camera_from_part[:3, 3]
-    positions = torch.as_tensor((local @ k.T).astype(np.float32))
-    triangles = torch.as_tensor(np.ascontiguousarray(faces, np.int32))
-    topology = Topology(triangles, torch.full_like(triangles, -1))  # coverage asks for no neighbours
-    return WarpRasterizer().rasterize(positions, topology, size).covered.numpy()
-
-
-def hull_agreement(
-    capture: Capture,
-    mesh: tuple[np.ndarray, np.ndarray],
-    *,
-    views: Sequence[View] | None = None,
-    max_side: int = 256,
-) -> np.ndarray:
-    """(v,) intersection over union of the mesh's silhouette (vertices, faces) and each view's mask, held-out views
-    included. NaN where both are empty."""
-    vertices, faces = mesh
-    result = []
-    for view in capture.views if views is None else views:
-        size = smaller(view.size, max_side)
-        covered = silhouette(vertices, faces, view, size)
-        result.append(overlap(covered, resized(view.mask, size) >= 0.5))
-    return np.array(result)
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two bool arrays; NaN where both are empty."""
-    union = np.count_nonzero(first | second)
-    return float(np.count_nonzero(first & second)) / union if union else float("nan")

@@ -13,7 +13,8 @@ from core.errors import GeometryError, InputError
 from recon.capture.model import View
 from recon.capture.pixels import resized, smaller
 from recon.capture.poses import closest_point
-from recon.hull import carve_views, outline, silhouette
+from recon.hull import carve_views, outline
+from recon.silhouettes import silhouette
 
 SIDE = 200
 ROUNDS = 4

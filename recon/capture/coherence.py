@@ -13,7 +13,7 @@ import numpy as np
 from recon.capture.consistency import Depths, measure
 from recon.capture.model import View
 from recon.capture.pixels import resized, smaller
-from recon.hull import silhouette
+from recon.silhouettes import silhouette
 
 GRID = 64
 SIDE = 256

@@ -10,8 +10,9 @@ import numpy as np
 from core.errors import GeometryError
 from recon.capture.model import View
 from recon.capture.pixels import resized, smaller
-from recon.hull import COARSE, Outline, depth_inside, outlines, overlap, region, silhouette
+from recon.hull import COARSE, Outline, depth_inside, outlines, region
 from recon.isosurface import isosurface
+from recon.silhouettes import overlap, silhouette
 
 GRID = 48
 SIDE = 128

@@ -10,7 +10,8 @@ import numpy as np
 from core.errors import GeometryError
 from recon.capture.model import View
 from recon.capture.pixels import resized, smaller
-from recon.hull import COARSE, carve_views, overlap, silhouette
+from recon.hull import COARSE, carve_views
+from recon.silhouettes import overlap, silhouette
 
 CONTRADICT = 0.6
 MOST_VIEWS = 16

@@ -11,7 +11,8 @@ from core.errors import InputError
 from recon.capture.consistency import Agreement, Depths, agree, measure
 from recon.capture.edges import Edge, edge
 from recon.capture.model import Capture, View, hold_out
-from recon.hull import carve, outline, silhouette
+from recon.hull import carve, outline
+from recon.silhouettes import silhouette
 
 FEWEST = 6
 _OUTLIER = 5 * 1.4826

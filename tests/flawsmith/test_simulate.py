@@ -27,7 +27,7 @@ from flawsmith.simulate_room import furnished, library_file, seated, swept, turn
 from flawsmith.simulate_write import steps, transforms
 from recon import capture as captures
 from recon.capture.folder import CaptureFile
-from recon.hull import overlap, silhouette
+from recon.silhouettes import overlap, silhouette
 from scenes.stations import Station
 from tests import shapes
 

@@ -18,7 +18,8 @@ from recon.capture import Capture, load
 from recon.capture.model import hold_out
 from recon.capture.pixels import resized, scaled, undistorted
 from recon.capture.poses import OPENCV_FROM_OPENGL, from_opengl, table_from_poses, turn_of
-from recon.hull import hull_agreement, overlap, visual_hull
+from recon.hull import visual_hull
+from recon.silhouettes import hull_agreement, overlap
 from tests.recon.known import ring
 from tests.recon.turntables import turntable
 

@@ -17,7 +17,8 @@ from core.errors import FlawsmithError, InputError
 from recon.capture import Capture, load
 from recon.capture.model import View
 from recon.capture.poses import OPENCV_FROM_OPENGL
-from recon.hull import hull_agreement, visual_hull
+from recon.hull import visual_hull
+from recon.silhouettes import hull_agreement
 from tests.recon.test_capture import save_images, save_transforms
 from tests.recon.test_capture_turntable import CHARUCO, SIZE, K, apart, cameras, draw
 from tests.recon.turntables import photograph, turntable

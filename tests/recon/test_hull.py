@@ -10,7 +10,8 @@ import trimesh
 
 from core.errors import GeometryError
 from recon.capture.model import Capture
-from recon.hull import carve, hull_agreement, outline, silhouette, visual_hull
+from recon.hull import carve, outline, visual_hull
+from recon.silhouettes import hull_agreement, silhouette
 from tests.recon.turntables import turntable
 
 MIDDLE = np.array([0.4, -0.2, 0.1])

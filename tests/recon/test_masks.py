@@ -15,7 +15,7 @@ from recon.capture.automatic import plate_mask, seeded
 from recon.capture.edges import edge
 from recon.capture.masks import cross_check, mended
 from recon.capture.model import Capture
-from recon.hull import overlap
+from recon.silhouettes import overlap
 from tests.recon.turntables import turntable
 
 WIDE = np.ones((7, 7), np.uint8)

@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 from core.errors import InputError
 from recon.capture.check import check_poses
 from recon.capture.model import Capture
-from recon.hull import hull_agreement
 from recon.merge import merge_sessions
 from recon.metrics import view_counts
 from recon.nearest import Surface
+from recon.silhouettes import hull_agreement
 from recon.verdict import geometry
 from tests.recon.seatings import VIEWS, block, both, off, put, session
 
