@@ -47,6 +47,10 @@ def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> Re
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "missing":
         return RecipeError(f"{origin}: the key '{where}' is missing{more}", "a value for it", f"add '{where}'")
+    if first["type"] == "union_tag_invalid":
+        given, known = first["ctx"]["tag"], first["ctx"]["expected_tags"]
+        near = difflib.get_close_matches(given, known.replace("'", "").split(", "), n=1, cutoff=0.0)
+        return RecipeError(f"{origin}: '{where}' is '{given}'{more}", f"one of {known}", f"did you mean '{near[0]}'")
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if not where:
         return RecipeError(f"{origin} contradicts itself{more}", f"what makes sense together ({wanted})", "correct it")

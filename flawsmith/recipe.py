@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from core.distributions import Distribution, Quantity, constant
 from core.errors import RecipeError
@@ -127,6 +127,14 @@ class Recipe(FileModel):
                 "viewpoint": "fixed", **given,
             }  # fmt: skip
         return given
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        """It names folders (`out/NAME`, `mvtec/NAME`), and must not lead out of them."""
+        if name.startswith(".") or not name.isprintable() or any(c in name for c in "/\\"):
+            raise ValueError("a plain name, without slashes and without a dot in front")
+        return name
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:

@@ -79,6 +79,10 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, change: dict
         ({"outputs": ["clean"], "twin": "none"}, "needs twin"),
         ({"outputs": ["smell"]}, "is 'smell': expected 'images16', 'clean'"),
         ({"samples": 0}, "greater than or equal to 1"),
+        ({"viewpoint": "look_at_defct"}, "'viewpoint.0' is 'look_at_defct'.*did you mean 'look_at_defect'"),
+        ({"name": "../away"}, "a plain name, without slashes"),
+        ({"name": "a/b"}, "a plain name, without slashes"),
+        ({"name": ".."}, "without a dot in front"),
     ],
 )
 def test_impossible_values_are_refused(tmp_path: Path, change: dict, said: str) -> None:
