@@ -37,6 +37,7 @@ class DatasetWriter:
 
     def __init__(self, out: Path, header: DatasetHeader) -> None:
         self.out, self.header, self._opened = out, header, False
+        self._found = out.exists()
         with _disk(out):
             out.mkdir(parents=True, exist_ok=True)
             if not os.access(out, os.W_OK):
@@ -68,6 +69,11 @@ class DatasetWriter:
                 raise
         self._finished.add(facts.index)
         return record
+
+    def leave(self) -> None:
+        """Nothing was made: a folder that was not there before is taken away again."""
+        if not self._found and self.out.is_dir() and not any(self.out.iterdir()):
+            self.out.rmdir()
 
     def _open(self) -> None:
         """The header says that a dataset is being made here. It comes with the first image, not before."""

@@ -82,10 +82,14 @@ def paint_dataset(
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, _header(stock))
     todo = [i for i in range(count) if i not in writer.finished]
-    for done, index in enumerate(todo, count - len(todo)):
-        if progress:
-            progress(done, count)
-        writer.add(*painted_image(stock, index))
+    try:
+        for done, index in enumerate(todo, count - len(todo)):
+            if progress:
+                progress(done, count)
+            writer.add(*painted_image(stock, index))
+    except BaseException:
+        writer.leave()
+        raise
     if progress:
         progress(count, count)
     summary = writer.finish(time.monotonic() - started)

@@ -78,12 +78,16 @@ def run(
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, header(stock, blender))
     todo = [i for i in range(count) if i not in writer.finished]
-    with Renderer(device, blender) as renderer:
-        for done, index in enumerate(todo, count - len(todo)):
-            if progress:
-                progress(done, count)
-            frame, facts, defected = make_image(stock, index, count, renderer, refiner)
-            writer.add(frame, facts, defected.defects)
+    try:
+        with Renderer(device, blender) as renderer:
+            for done, index in enumerate(todo, count - len(todo)):
+                if progress:
+                    progress(done, count)
+                frame, facts, defected = make_image(stock, index, count, renderer, refiner)
+                writer.add(frame, facts, defected.defects)
+    except BaseException:
+        writer.leave()
+        raise
     if progress:
         progress(count, count)
     summary = writer.finish(time.monotonic() - started)

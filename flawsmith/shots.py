@@ -10,7 +10,7 @@ import numpy as np
 
 from core.blueprint import Blueprint
 from core.defect import DefectedPart, Site
-from core.errors import PlacementError, RecipeError
+from core.errors import InputError, PlacementError, RecipeError
 from core.material import Material
 from core.mesh import CAPTURED, Mesh
 from core.part import Part
@@ -73,6 +73,13 @@ def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     sights = {name: Sight(mesh) for name, mesh in meshes.items()}
     regions = offered(part, choice.regions)
     allowed = part.select(*regions) if regions else None
+    if allowed is not None and not allowed.any():
+        filled = [name for name, region in part.regions.items() if region.mask.any()]
+        raise InputError(
+            f"the regions {list(regions)} hold no face of part '{part.name}'",
+            f"regions with surface, such as {', '.join(filled[:12])}",
+            "correct `regions` under `part`; flawsmith import lists what the part has",
+        )
     return Stock(resolved, recipe.seed if seed is None else seed, part, meshes, works, sights, allowed)
 
 

@@ -96,7 +96,9 @@ class Placer:
         self._some(keep, blueprint, "the regions hold no face", "a region with surface")
         if allowed is not None:
             keep = keep & allowed
-            self._some(keep, blueprint, "none of the region's faces is allowed here", "an overlap of both")
+            self._some(
+                keep, blueprint, "none of its faces is left by the recipe's regions and the camera's view", "an overlap"
+            )
         if rule.facing is not None:
             towards = np.asarray(rule.facing.direction, float)
             towards = towards / np.linalg.norm(towards)

@@ -170,7 +170,7 @@ def test_overlap_and_the_allowed_faces() -> None:
     allowed = BLOCK.select("front")
     for seed in range(10):
         assert allowed[PLACERS["block"].place(rule(), 1 * MM, child(seed, "allowed"), allowed).face]
-    with pytest.raises(PlacementError, match="none of the region's faces is allowed"):
+    with pytest.raises(PlacementError, match="none of its faces is left"):
         PLACERS["block"].place(rule(regions=("top",)), 1 * MM, child(1, "none"), allowed)
 
 

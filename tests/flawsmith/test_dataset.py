@@ -159,6 +159,15 @@ def test_nothing_is_there_before_the_first_image(tmp_path: Path) -> None:
     assert not [*(tmp_path / "d").iterdir()]
 
 
+def test_an_empty_folder_is_left_as_it_was_found(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    for name in ("theirs", "ours"):
+        DatasetWriter(tmp_path / name, synthetic.header()).leave()
+    synthetic.write(tmp_path / "full", 1)
+    DatasetWriter(tmp_path / "full", synthetic.header()).leave()
+    assert {p.name for p in tmp_path.iterdir()} == {"theirs", "full"}
+
+
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     synthetic.write(tmp_path / "d", 2)
     manifest = tmp_path / "d" / "manifest.jsonl"
