@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+    except FileNotFoundError as error:
+        if error.filename != str(part):
+            raise
+        raise PermissionError(errno.EACCES, "its folder takes no files", str(path)) from error  # such as /proc
     finally:
         part.unlink(missing_ok=True)
 

@@ -44,6 +44,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder here that takes no files")
+def test_a_folder_that_takes_no_files_refuses_the_writer() -> None:
+    with pytest.raises(PermissionError, match="takes no files"):
+        write_text(Path("/proc/a.txt"), "x")
+
+
 def test_canonical_json_is_one_text_per_value() -> None:
     assert canonical_json({"b": 1, "a": [1.5, "é"]}) == '{"a":[1.5,"é"],"b":1}'
     assert sha256_json({"a": 1, "b": 2}) == sha256_json({"b": 2, "a": 1})
