@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from scipy.spatial import KDTree
 import parts
 from core.errors import GeometryError
 from core.files import sha256_bytes, sha256_file
-from core.mesh import CAPTURED
+from core.mesh import CAPTURED, NORMAL
 from core.part import Part, Region
 from flawsmith.recipe import PartChoice
+from recon.model_files import NORMAL as NORMAL_MAP
 from recon.save import ARRAYS, REPORT, Saved, read
 
 UNSEEN = "unseen"
@@ -42,7 +44,8 @@ def part_sha256(path: Path) -> str:
     """Of what makes the part: a reconstruction's report holds times, its arrays and maps do not."""
     if path.name != REPORT:
         return sha256_file(path)
-    names = (ARRAYS, "albedo.png", "roughness.png", "metallic.png")
+    names = [ARRAYS, "albedo.png", "roughness.png", "metallic.png"]
+    names += [NORMAL_MAP] if (path.parent / NORMAL_MAP).is_file() else []
     return sha256_bytes("".join(sha256_file(path.parent / n) for n in names).encode())
 
 
@@ -61,6 +64,7 @@ def captured_part(folder: Path, choice: PartChoice | None = None) -> Part:
         )
     angle = max(choice.smooth_angle_deg, SMOOTH_DEG) if choice else SMOOTH_DEG
     part = parts.load(folder / "part.obj", unit=unit or "m", smooth_angle_deg=angle, name=folder.parent.name)
+    part = smooth_under_maps(part)
     scale = float(np.ptp(part.mesh.vertices, axis=0).max() / np.ptp(saved.vertices, axis=0).max())
     gloss = np.array(part.mesh.corner[CAPTURED[1]])
     gloss[:, :, 2] = _trust(saved, part.mesh.vertices / scale)[part.mesh.faces]
@@ -72,6 +76,19 @@ def captured_part(folder: Path, choice: PartChoice | None = None) -> Part:
         sha256=part_sha256(folder / REPORT), source=folder.name, regions=regions, maps=part.maps,
         report={**part.report, "verdict": saved.facts["verdict"]},
     )  # fmt: skip
+
+
+def smooth_under_maps(part: Part) -> Part:
+    """The part as it was fitted where it has a normal map: that leans on normals that are smooth across every edge."""
+    if all(maps.normal is None for maps in part.maps):
+        return part
+    import torch
+
+    from recon.tangents import smooth_normals
+
+    faces = part.mesh.faces
+    normals = smooth_normals(torch.tensor(part.mesh.vertices), torch.tensor(faces).long()).numpy()
+    return replace(part, mesh=part.mesh.with_corner(**{NORMAL: normals[faces]}))
 
 
 def offered(part: Part, regions: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from core.camera import Camera, as_matrix
 from core.colour import srgb_from_linear
 from core.material import Material
 from defects.procedural.apply import defect_part
+from flawsmith.captured import smooth_under_maps
 from flawsmith.relight import photographs, surrounding
 from flawsmith.simulate_room import library_file
 from recon.capture.model import Capture, View
@@ -51,7 +52,7 @@ def rerender(
     its environment.exr."""
     diagonal = float(np.linalg.norm(np.ptp(found.vertices, axis=0)))
     scale = 1.0 if capture.metric else SIZE_M / diagonal
-    part = parts.load(folder / "part.glb", unit=scale, smooth_angle_deg=SMOOTH_DEG)
+    part = smooth_under_maps(parts.load(folder / "part.glb", unit=scale, smooth_angle_deg=SMOOTH_DEG))
     material = library_file(Material, "materials", "as_captured")
     subject = defect_part(part, (), material=material, seed=0), material
     views = [capture.views[i] for i in numbers]

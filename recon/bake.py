@@ -41,7 +41,9 @@ GUTTER = 8
 @dataclass(frozen=True, eq=False)
 class Maps:
     """Of one atlas, (s, s) row 0 at v = 1, gutters filled. albedo: (s, s, 3) linear. roughness, metallic, confidence:
-    (s, s) in [0, 1]. All float32. facts: how much of the surface the photographs gave, and by how many views."""
+    (s, s) in [0, 1]. normal: (s, s, 3) unit in the frame of `recon.tangents`, x along u, y along v, z outwards; None
+    where it is the smooth one. All float32. facts: how much of the surface the photographs gave, and by how many views.
+    """
 
     atlas: Atlas
     albedo: np.ndarray
@@ -49,6 +51,7 @@ class Maps:
     metallic: np.ndarray
     confidence: np.ndarray
     facts: Mapping[str, Any]
+    normal: np.ndarray | None = None
 
 
 @torch.no_grad()

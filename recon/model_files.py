@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CLAMP_TO_EDGE = 33071
 NAME = "captured"
+TANGENT = "TANGENT"
+NORMAL = "normal.png"
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
@@ -27,13 +29,16 @@ def eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def images(maps: Maps) -> dict[str, np.ndarray]:
-    """File name -> (s, s, 3) or (s, s) uint8. The albedo is sRGB, the others are plain numbers."""
-    return {
+    """File name -> (s, s, 3) or (s, s) uint8. The albedo is sRGB, the others are plain numbers. A normal map, where
+    there is one, has -1 at 0 and 1 at 255, green up: 8 bits, as part.glb and most readers keep no more, which is right
+    to 0.2 degrees each way."""
+    made = {
         "albedo.png": eight_bits(srgb_from_linear(maps.albedo)),
         "roughness.png": eight_bits(maps.roughness),
         "metallic.png": eight_bits(maps.metallic),
         "confidence.png": eight_bits(maps.confidence),
     }
+    return made if maps.normal is None else made | {NORMAL: eight_bits(maps.normal / 2 + 0.5)}
 
 
 def png(image: np.ndarray) -> bytes:
@@ -45,35 +50,47 @@ def png(image: np.ndarray) -> bytes:
 
 def glb(found: Reconstruction, maps: Maps) -> bytes:
     """Metres, +Y up as glTF has it: x, y, z of the part becomes x, z, -y. Vertices are split at the atlas' seams, their
-    normals are not."""
+    normals are not. With a normal map goes the tangent of every vertex."""
+    import torch
     from PIL import Image
 
-    corner, uv, faces = split(found.faces, maps.atlas.uv)
-    normals = trimesh.Trimesh(found.vertices, found.faces, process=False).vertex_normals
-    turned = [np.asarray(v)[corner][:, [0, 2, 1]] * [1.0, 1.0, -1.0] for v in (found.vertices, normals)]
+    from recon.tangents import Fans, smooth_normals, tangents
+
+    fans = Fans.of(found.faces, maps.atlas.uv)
+    corner, uv, faces = fans.vertex.numpy(), fans.uv.numpy(), fans.fan.numpy()
+    vertices = torch.tensor(np.asarray(found.vertices, np.float64))
+    normals = smooth_normals(vertices, fans.faces)
+    turned = [_upright(v.numpy()[corner]) for v in (vertices, normals)]
     made = images(maps)
     shine = np.dstack([np.full_like(made["roughness.png"], 255), made["roughness.png"], made["metallic.png"]])
     material = PBRMaterial(
         name=NAME, baseColorFactor=[255, 255, 255, 255], metallicFactor=1.0, roughnessFactor=1.0,
         baseColorTexture=Image.fromarray(made["albedo.png"]), metallicRoughnessTexture=Image.fromarray(shine),
+        normalTexture=Image.fromarray(made[NORMAL]) if NORMAL in made else None,
     )  # fmt: skip
     mesh = trimesh.Trimesh(turned[0], faces, vertex_normals=turned[1], process=False)
     mesh.visual = TextureVisuals(uv=uv, material=material)
-    return export_glb(trimesh.Scene({NAME: mesh}), include_normals=True, tree_postprocessor=_clamped)
+    if NORMAL in made:
+        side = np.ones(len(corner))
+        side[faces] = fans.side.numpy()[:, None]
+        along = _upright(tangents(fans, vertices, normals).numpy())
+        mesh.vertex_attributes[TANGENT] = np.column_stack([along, side]).astype(np.float32)
+    return export_glb(trimesh.Scene({NAME: mesh}), include_normals=True, tree_postprocessor=_finished)
 
 
-def _clamped(tree: dict[str, Any]) -> None:
-    """What lies at one side of the maps has nothing to do with the other."""
+def _upright(vectors: np.ndarray) -> np.ndarray:
+    return vectors[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
+
+
+def _finished(tree: dict[str, Any]) -> None:
+    """What lies at one side of the maps has nothing to do with the other. Trimesh takes tangents for data of our own,
+    whose names begin with a line."""
+    for attributes in (p["attributes"] for m in tree["meshes"] for p in m["primitives"]):
+        if f"_{TANGENT}" in attributes:
+            attributes[TANGENT] = attributes.pop(f"_{TANGENT}")
     tree["samplers"] = [{"wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}]
     for texture in tree["textures"]:
         texture["sampler"] = 0
-
-
-def split(faces: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A vertex for each pair of a vertex and a texture coordinate: the old vertex (k,), its uv (k, 2), faces (m, 3)."""
-    pairs = np.column_stack([faces.ravel(), np.asarray(uv, np.float32).reshape(-1, 2).astype(np.float64)])
-    unique, index = np.unique(pairs, axis=0, return_inverse=True)
-    return unique[:, 0].astype(np.int64), unique[:, 1:], index.reshape(-1, 3)
 
 
 def obj(found: Reconstruction, maps: Maps) -> bytes:
@@ -90,11 +107,13 @@ def obj(found: Reconstruction, maps: Maps) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def mtl() -> bytes:
-    """The maps, with the physically based additions that most readers of MTL know."""
-    maps = {"map_Kd": "albedo.png", "map_Pr": "roughness.png", "map_Pm": "metallic.png"}
+def mtl(maps: Maps) -> bytes:
+    """The maps, with the physically based additions that most readers of MTL know; `norm` is theirs for a normal map,
+    where `map_Bump` would be heights."""
+    files = {"map_Kd": "albedo.png", "map_Pr": "roughness.png", "map_Pm": "metallic.png"}
+    files |= {} if maps.normal is None else {"norm": NORMAL}
     lines = [f"newmtl {NAME}", "Kd 1 1 1", "Ks 0.04 0.04 0.04", "Pr 1", "Pm 1", "illum 2"]
-    return ("\n".join([*lines, *(f"{key} -clamp on {name}" for key, name in maps.items())]) + "\n").encode()
+    return ("\n".join([*lines, *(f"{key} -clamp on {name}" for key, name in files.items())]) + "\n").encode()
 
 
 def ply(found: Reconstruction) -> bytes:

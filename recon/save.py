@@ -106,7 +106,7 @@ def save_model(out: Path, found: Reconstruction, maps: Maps) -> None:
         write_bytes(out / name, model_files.png(image))
     write_bytes(out / "part.glb", model_files.glb(found, maps))
     write_bytes(out / "part.obj", model_files.obj(found, maps))
-    write_bytes(out / "part.mtl", model_files.mtl())
+    write_bytes(out / "part.mtl", model_files.mtl(maps))
     write_bytes(out / "part.ply", model_files.ply(found))
     buffer = io.BytesIO()
     np.savez_compressed(

@@ -27,13 +27,13 @@ from recon.fit.poses import with_poses
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.reconstruct import SKIPPED_LIMIT
-from recon.fit.seen import mesh_edges
 from recon.fit.settings import Finish
 from recon.fit.summary import best_gain, measures
 from recon.montecarlo.estimator import Points, shade
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction, Shading
+from recon.tangents import normal_map
 from recon.unwrap import Atlas, size_for, unwrap
 from recon.visibility import Occluder
 
@@ -94,14 +94,14 @@ def _run(
         [
             {"params": [state.albedo_raw], "lr": settings.albedo_rate},
             {"params": [state.gloss_raw], "lr": settings.gloss_rate},
+            {"params": [state.relief], "lr": settings.relief_rate},
             {"params": [state.light_raw], "lr": settings.light_rate},
             {"params": [state.gains_raw], "lr": settings.gain_rate},
         ],
         betas=(0.9, 0.99),
     )
     starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
-    edges = mesh_edges(state.topology.faces.cpu().numpy(), state.latent.device)
-    lift = LIFT * float((state.vertices[edges[:, 0]] - state.vertices[edges[:, 1]]).detach().norm(dim=1).mean())
+    lift = LIFT * state.edge
     occluder = Occluder(state.vertices, state.topology.faces)
     order: list[int] = []
     history: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ def _run(
             seen = picture(scene, views[n], stands[n], rasterizer, drawn, settings.draws, settings.sigma_px)
             one, two = losses(seen, views[n])
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
-        smooth = evenness(state, edges, settings)
+        smooth = evenness(state, settings)
         total = colour + settings.mask_weight * mask + smooth
         shape.zero_grad()
         rest.zero_grad()
@@ -151,28 +151,33 @@ def _run(
     return {"steps": done, "skipped_steps": skipped, "stopped_early": early, "history": history}
 
 
-def evenness(state: State, edges: torch.Tensor, settings: Finish) -> torch.Tensor:
-    """() Albedo between neighbouring texels, gloss along edges, light between texels and near grey, gains near one;
-    the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength."""
+def evenness(state: State, settings: Finish) -> torch.Tensor:
+    """() Albedo, gloss and relief between neighbouring texels, relief near flat, light between texels and near grey,
+    gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength.
+    """
     albedo, charted = state.albedo, state.charted
     mean = albedo[charted].mean()
-    across = (albedo[:, 1:] - albedo[:, :-1]).abs() * (charted[:, 1:] & charted[:, :-1])[..., None]
-    down = (albedo[1:] - albedo[:-1]).abs() * (charted[1:] & charted[:-1])[..., None]
-    texels = (across.sum() + down.sum()) / (3 * charted.sum()) / mean
-    gloss = state.gloss
-    along = (gloss[edges[:, 0]] - gloss[edges[:, 1]]).abs().mean()
     light = state.light_raw
     uneven = (light - light.roll(1, 1)).abs().mean() + (light[1:] - light[:-1]).abs().mean()
     grey = (light - light.mean(-1, keepdim=True)).abs().mean()
     drift = torch.log(mean / state.mean_albedo) ** 2
     gains = ((state.gains_raw - state.gains_raw.mean(0)) ** 2).mean()
     return (
-        settings.albedo_smoothness * texels
-        + settings.gloss_smoothness * along
+        settings.albedo_smoothness * steps_between(albedo, charted) / mean
+        + settings.gloss_smoothness * steps_between(state.gloss, charted)
+        + settings.relief_smoothness * steps_between(state.relief, charted)
+        + settings.relief_flatness * (state.relief[charted] ** 2).mean()
         + settings.light_smoothness * (uneven + grey)
         + drift
         + 0.1 * gains
     )
+
+
+def steps_between(image: torch.Tensor, charted: torch.Tensor) -> torch.Tensor:
+    """() Mean absolute difference of (s, s, k) between neighbouring texels of charts (s, s)."""
+    across = (image[:, 1:] - image[:, :-1]).abs() * (charted[:, 1:] & charted[:, :-1])[..., None]
+    down = (image[1:] - image[:-1]).abs() * (charted[1:] & charted[:-1])[..., None]
+    return (across.sum() + down.sum()) / (image.shape[2] * charted.sum())
 
 
 @torch.no_grad()
@@ -190,11 +195,7 @@ def _result(
     told: dict[str, Any],
 ) -> Reconstruction:
     vertices, device = state.vertices, state.latent.device
-    occluder = Occluder(vertices, state.topology.faces)
-    edge = float(
-        (vertices[state.topology.faces[:, 0].long()] - vertices[state.topology.faces[:, 1].long()]).norm(dim=1).mean()
-    )
-    scene = Scene.of(state, occluder, LIFT * edge)
+    scene = Scene.of(state, Occluder(vertices, state.topology.faces), LIFT * state.edge)
     drawn = torch.Generator(device).manual_seed(child_seed(seed, "finish pictures") % 2**63)
     said, shadings = [], []
     for target, stand, before in zip(views, stands, found.shadings, strict=True):
@@ -225,9 +226,12 @@ def _result(
         history=[*found.history, *told["history"]],
         facts=facts,
     )
-    baked = bake(capture, result, atlas=atlas)
-    albedo = filled(state.albedo.cpu().numpy(), atlas.covered)
-    return replace(result, maps=replace(baked, albedo=albedo))
+    texels = filled(state.texels.cpu().numpy(), atlas.covered)
+    maps = replace(
+        bake(capture, result, atlas=atlas), albedo=texels[..., :3], roughness=texels[..., 3], metallic=texels[..., 4],
+        normal=normal_map(texels[..., 5:]),
+    )  # fmt: skip
+    return replace(result, maps=maps)
 
 
 def _shading(

@@ -12,7 +12,8 @@ from recon.montecarlo.denoise import denoised
 from recon.montecarlo.environment import Environment
 from recon.montecarlo.estimator import Points, Radiance, shade
 from recon.raster.protocol import Rasterizer
-from recon.shading import Optics, vertex_normals
+from recon.shading import Optics
+from recon.tangents import bent, smooth_normals, tangents
 from recon.visibility import Occluder
 
 LEAST_COSINE = 0.05
@@ -21,11 +22,13 @@ LEAST_COSINE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The state at one step. environment, vertices and normals carry gradients; occluder stands still."""
+    """The state at one step. environment, vertices and normals carry gradients; tangents (one a fan of the state's) do
+    not, and occluder stands still."""
 
     state: State
     vertices: torch.Tensor
     normals: torch.Tensor
+    tangents: torch.Tensor
     environment: Environment
     occluder: Occluder
     lift: float
@@ -33,9 +36,9 @@ class Scene:
     @staticmethod
     def of(state: State, occluder: Occluder, lift: float) -> Scene:
         vertices = state.vertices
-        return Scene(
-            state, vertices, vertex_normals(vertices, state.topology.faces.long()), state.environment, occluder, lift
-        )
+        normals = smooth_normals(vertices, state.fans.faces)
+        along = tangents(state.fans, vertices.detach(), normals.detach())
+        return Scene(state, vertices, normals, along, state.environment, occluder, lift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +63,21 @@ def picture(
     state = scene.state
     positions = target.project(scene.vertices)
     fragments = rasterizer.rasterize(positions, state.topology, target.size)
-    columns = torch.cat([scene.vertices, scene.normals, state.gloss, stand.bounced], 1)
+    columns = torch.cat([scene.vertices, scene.normals, stand.bounced], 1)
     layers = rasterizer.interpolate(columns, state.topology.faces, fragments)
-    uv = rasterizer.interpolate(state.uv, state.own_corners, fragments)
-    albedo = rasterizer.texture(state.albedo, uv)
-    covered = fragments.covered
-    flat, colour = layers[covered], albedo[covered]
-    gloss = flat[:, 6:8]
+    mapped = rasterizer.interpolate(torch.cat([state.fans.uv, scene.tangents], 1), state.fans.fan, fragments)
+    texels = rasterizer.texture(state.texels, mapped[..., :2])
+    albedo, covered = texels[..., :3], fragments.covered
+    flat, along, looks = layers[covered], mapped[covered][:, 2:], texels[covered]
+    normals = bent(flat[:, 3:6], along, state.fans.side[fragments.face[covered].long()][:, None], looks[:, 5:])
     at = Points(
-        flat[:, :3], facing(flat[:, 3:6], target.standing.eye - flat[:, :3]), target.standing.eye,
+        flat[:, :3], facing(normals, target.standing.eye - flat[:, :3]), target.standing.eye,
         stand.room_from_part, target.standing.pivot,
     )  # fmt: skip
     numbers = even_draws(len(flat), draws, drawn)
-    optics = Optics(colour, gloss[:, :1].clamp(min=0.01), gloss[:, 1:])
+    optics = Optics(looks[:, :3], looks[:, 3:4].clamp(min=0.01), looks[:, 4:5])
     light = shade(at, optics, scene.environment, numbers, scene.occluder, lift=scene.lift)
-    light = Radiance(light.diffuse + flat[:, 8:11] * (1 - gloss[:, 1:]), light.mirrored)
+    light = Radiance(light.diffuse + flat[:, 6:9] * (1 - optics.metallic), light.mirrored)
     spread = torch.zeros(*covered.shape, 6, device=flat.device)
     spread = spread.masked_scatter(covered[..., None], torch.cat([light.diffuse, light.mirrored], 1))
     if sigma_px > 0:
