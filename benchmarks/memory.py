@@ -23,6 +23,7 @@ from pathlib import Path
 
 import render_throughput
 
+from core.heap import steady_heap
 from flawsmith.dataset import DatasetWriter
 from flawsmith.pipeline import header, make_image
 from flawsmith.recipe import Recipe
@@ -55,6 +56,7 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[str, list[float]], list[fl
     seen: dict[str, list[float]] = {"worker (Blender)": [], "parent": []}
     held: list[float] = []
     began = time.perf_counter()
+    steady_heap()
     with tempfile.TemporaryDirectory() as made, Renderer() as renderer:
         writer = DatasetWriter(Path(made), header(stock))
         for index in range(chosen.frames):

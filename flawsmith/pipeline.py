@@ -20,6 +20,7 @@ from core.camera import as_matrix
 from core.defect import DefectedPart
 from core.errors import PlacementError, RenderError
 from core.frame import Frame
+from core.heap import steady_heap
 from core.job import RenderJob
 from core.material import Material
 from core.record import DatasetHeader, DatasetSummary, ImageFacts, PartRecord, Rejected
@@ -66,6 +67,7 @@ def run(
     """
     started = time.monotonic()
     out = Path(out)
+    steady_heap()
     try:
         if recipe.route == "photo":
             return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
