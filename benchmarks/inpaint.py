@@ -1,10 +1,11 @@
 """Painters on real photographs and rendered crops: what they change, how real it looks, what it is good for, its cost.
 
     python benchmarks/inpaint.py [--data FOLDER] [--pairs FILES] [--count N] [--random N] [--seeds N] [--steps N]
-        [--parts paint,use,cost] [--tiny [WEIGHTS]] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
+        [--parts paint,use,cost] [--tiny [WEIGHTS]] [--taught STEPS] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
 
 FOLDER is a few-shot set as `flawsmith train-inpaint` takes it; the default is the magnetic tiles of the real input data
-(Huang et al. 2018). FILES are shards of tools/make_pairs.py. Rows whose weights are not here are left out and named.
+(Huang et al. 2018). FILES are shards of tools/make_pairs.py. --taught: `tiny` taught the given examples of each ground
+for STEPS steps. Rows whose weights are not here are left out and named.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,10 +43,12 @@ from defects.generative.paint import paint_photo  # noqa: E402
 from defects.generative.painter import GOOD, Painter  # noqa: E402
 from defects.generative.rules import CopyPaste, InpaintFloor, Overlay, PerlinBlend  # noqa: E402
 from defects.generative.seam import seam_visibility  # noqa: E402
+from defects.generative.tiny.backend import TinyPainter  # noqa: E402
 from defects.generative.tiny.pairs import HOLD_OUT  # noqa: E402
+from defects.generative.tiny.teach import Teaching, teach  # noqa: E402
 from flawsmith.versions import commit  # noqa: E402
 
-LEARNED = ("tiny", "sd15")
+LEARNED = ("tiny", "tiny taught", "sd15")
 DRAWS = 1000
 LEAST = 12
 """Painted images that a row needs to be judged by a classifier or to teach with."""
@@ -72,13 +76,16 @@ def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Calla
     if asked.tiny is None:
         missing.append("tiny: not asked for (--tiny)")
     else:
-        from defects.generative.tiny.backend import TinyPainter
-
         try:
             TinyPainter(asked.tiny or None)
             rows["tiny"] = lambda: TinyPainter(asked.tiny or None)
         except FlawsmithError as error:
             missing.append(f"tiny: {error}")
+    if asked.taught:
+        folder = taught(ground, asked)
+        from defects.generative.tiny.train import WEIGHTS
+
+        rows["tiny taught"] = lambda: TinyPainter(folder / WEIGHTS)
     if asked.sd15 is None:
         missing.append("sd15: no weights given (--sd15 LEARNED BASE)")
     else:
@@ -91,6 +98,14 @@ def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Calla
         except FlawsmithError as error:
             missing.append(f"sd15: {error}")
     return rows, missing
+
+
+def taught(ground: Ground, asked: argparse.Namespace) -> Path:
+    """Folder of `tiny` taught this ground's given examples and good photographs; what is there goes on."""
+    good = [Example(i, np.zeros(i.shape[:2], bool), np.ones(i.shape[:2], bool), GOOD) for i in ground.good]
+    how = Teaching(steps=asked.taught, seed=asked.seed)
+    folder = asked.keep / ground.name.replace(" ", "-")
+    return teach([*ground.given, *good], folder, how, lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def damage_of(painter: Painter, task: Task) -> str:
@@ -283,6 +298,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--judge-steps", type=int, default=300, help="of each classifier")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", type=Path, nargs="?", const=Path(), help="the embedded model too, or these weights")
+    parser.add_argument("--taught", type=int, metavar="STEPS", help="tiny taught the given examples too")
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "flawsmith-taught", help="where")
     parser.add_argument("--sd15", nargs=2, metavar=("LEARNED", "BASE"), help="Stable Diffusion 1.5 too")
     parser.add_argument("--parts", default="paint,use,cost", help="which tables")
     parser.add_argument("--quick", action="store_true", help="a few of everything: the figures mean nothing")

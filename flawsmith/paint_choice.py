@@ -18,7 +18,7 @@ Backend = Literal["tiny", "sd15", "sd15-controlnet", "overlay"]
 class PaintChoice(FileModel):
     """backend: tiny (the embedded model), sd15, sd15-controlnet (both need `learned` and `base`) or overlay (drawn
     by rule). learned: folder that `flawsmith train-inpaint` wrote. base: folder or hub id it was trained on. weights:
-    of tiny, instead of the shipped ones. steps, guidance, size: of the sampler; none: the backend's own.
+    of tiny, instead of the shipped ones or `learned`. steps, guidance, size: of the sampler; none: the backend's own.
 
     damage: blueprint or kind -> type of damage, where the backend calls it otherwise. mm_per_px: of photographs
     without a capture. masks: folder of examples whose mask shapes are used instead of drawn ones. tries: of a defect
@@ -48,8 +48,16 @@ def painter_of(choice: PaintChoice, folder: Path, device: str = "cpu") -> Painte
         return Overlay()
     if choice.backend == "tiny":
         from defects.generative.tiny.backend import TinyPainter
+        from defects.generative.tiny.weights import WEIGHTS as SHIPPED
 
         weights = None if choice.weights is None else folder / choice.weights
+        if choice.learned is not None:
+            weights = folder / choice.learned / SHIPPED.name
+            if not weights.is_file():
+                raise InputError(
+                    f"{choice.learned} has no {weights.name}", "what flawsmith train-inpaint --backend tiny wrote",
+                    "teach it, or leave --learned out",
+                )  # fmt: skip
         return TinyPainter(weights, steps=choice.steps, guidance=choice.guidance, device=device)
     if choice.learned is None or choice.base is None:
         raise InputError(

@@ -20,6 +20,11 @@ Steps = Annotated[int | None, typer.Option(min=1, help="Of the sampler.")]
 Guidance = Annotated[float | None, typer.Option(min=1.0, help="Strength of the damage type.")]
 Size = Annotated[int | None, typer.Option(min=32, help="Side of the crops or pictures, px. [default: as trained]")]
 Precision = Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()]
+SD15_ONLY = {
+    "base", "controlnet", "size", "rank", "tokens", "accumulate", "precision", "checkpointing", "strips_every",
+}  # fmt: skip
+TINY_ONLY = {"weights"}
+"""Options of train-inpaint that the other backends do not have."""
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
@@ -100,51 +105,72 @@ def generate(
 
 
 def train_inpaint(
+    context: typer.Context,
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="MVTec layout, or a folder a type with masks.")],
-    base: Annotated[str, typer.Option(help="SD 1.5 (inpainting) as a folder of diffusers, or a hub id in the cache.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder for what is learned; the same goes on.")],
-    backend: Annotated[Literal["sd15", "sd15-controlnet"], typer.Option()] = "sd15",
+    base: Annotated[str | None, typer.Option(help="SD 1.5 as a folder of diffusers, or a hub id in the cache.")] = None,
+    backend: Annotated[Literal["tiny", "sd15", "sd15-controlnet"], typer.Option()] = "sd15",
+    weights: Annotated[Path | None, typer.Option(help="Of tiny, to start from. [default: the shipped ones]")] = None,
     controlnet: Annotated[Path | None, typer.Option(help="Start from this ControlNet instead of the base.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 2000,
+    steps: Annotated[int | None, typer.Option(min=1, help="[default: 2000; tiny 1000]")] = None,
     size: Annotated[int, typer.Option(min=32, help="Side of the crops, px, a multiple of 8.")] = 512,
     rank: Annotated[int, typer.Option(min=0, help="Of the LoRA; 0: none (ControlNet only).")] = 16,
     tokens: Annotated[int, typer.Option(min=1, help="Of each damage type.")] = 8,
-    batch: Annotated[int, typer.Option(min=1)] = 2,
+    batch: Annotated[int | None, typer.Option(min=1, help="[default: 2; tiny 16]")] = None,
     accumulate: Annotated[int, typer.Option(min=1, help="Batches a step.")] = 4,
-    learning_rate: Annotated[float, typer.Option()] = 1e-4,
+    learning_rate: Annotated[float | None, typer.Option(help="[default: 1e-4; tiny 2e-4]")] = None,
     precision: Precision = "float32",
     checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, slower.")] = False,
     flips: Annotated[
         str, typer.Option(help="Plausible mirrors: horizontal,vertical, or none.")
     ] = "horizontal,vertical",
-    save_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 250,
+    save_every: Annotated[int | None, typer.Option(min=1, help="Steps. [default: 250; tiny 100]")] = None,
     strips_every: Annotated[int, typer.Option(min=0, help="Steps between validation strips; 0: none.")] = 250,
     least: Annotated[int, typer.Option(min=1, help="Examples that each type needs.")] = 3,
     seed: Annotated[int, typer.Option()] = 0,
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Teach Stable Diffusion 1.5 the damage of a few photographs with masks."""
+    """Teach a diffusion backend the damage of a few photographs with masks: Stable Diffusion 1.5, or tiny."""
+    from core.errors import InputError
     from defects.generative.augment import Moves
     from defects.generative.examples import read_examples
-    from defects.generative.sd15.files import find_base
-    from defects.generative.sd15.settings import TrainSettings
-    from defects.generative.sd15.train import train
 
+    said = {n for n in context.params if (source := context.get_parameter_source(n)) and source.name == "COMMANDLINE"}
+    foreign = said & (SD15_ONLY if backend == "tiny" else TINY_ONLY)
+    if foreign:
+        names = ", ".join(f"--{n.replace('_', '-')}" for n in sorted(foreign))
+        raise InputError(f"backend {backend} with {names}", "options that it has", "leave them out")
+    if backend != "tiny" and base is None:
+        raise InputError(
+            f"backend {backend} without --base", "Stable Diffusion 1.5, as a folder or hub id",
+            "give --base, or use --backend tiny, which ships with Flawsmith",
+        )  # fmt: skip
     mirrors = tuple(f for f in flips.split(",") if f and f != "none")
-    settings = TrainSettings(
-        steps=steps, size=size, rank=rank, tokens=tokens, batch=batch, accumulate=accumulate, seed=seed, device=device,
-        learning_rate=learning_rate, precision=precision, checkpointing=checkpointing, save_every=save_every,
-        strips_every=strips_every, moves=Moves(flips=mirrors),
-    )  # fmt: skip
-    found = find_base(base, backend)
+    given = {"steps": steps, "batch": batch, "save_every": save_every, "learning_rate": learning_rate}
+    common: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    common |= {"seed": seed, "device": device, "moves": Moves(flips=mirrors)}
     examples = read_examples(dataset, least)
+    if backend == "tiny":
+        from defects.generative.tiny.teach import Teaching, teach
 
-    def told(step: int, count: int, loss: float) -> None:
-        if not quiet:
-            _told(f"{step:6d}/{count}  loss {loss:.4f}")
+        teach(examples, out_, Teaching(**common), (lambda _: None) if quiet else _told, weights)
+    else:
+        from defects.generative.sd15.files import find_base
+        from defects.generative.sd15.settings import TrainSettings
+        from defects.generative.sd15.train import train
 
-    train(examples, found, backend, out_, settings, told, controlnet)
+        settings = TrainSettings(
+            **common, size=size, rank=rank, tokens=tokens, accumulate=accumulate, precision=precision,
+            checkpointing=checkpointing, strips_every=strips_every,
+        )  # fmt: skip
+        found = find_base(base or "", backend)
+
+        def told(step: int, count: int, loss: float) -> None:
+            if not quiet:
+                _told(f"{step:6d}/{count}  loss {loss:.4f}")
+
+        train(examples, found, backend, out_, settings, told, controlnet)
     if not quiet:
         _print(str(out_))
 

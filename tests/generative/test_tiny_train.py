@@ -131,7 +131,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
     data, how = pairs(2), replace(HOW, steps=1)
     train(tmp_path, data, None, SMALL, how, lambda line: None)
     for config, other in ((SMALL, replace(how, seed=1)), (SMALL.model_copy(update={"change_scale": 0.5}), how)):
-        with pytest.raises(InputError, match="another network, batch size or seed"):
+        with pytest.raises(InputError, match="another network, batch size, seed or examples"):
             train(tmp_path, data, None, config, other, lambda line: None)
 
 

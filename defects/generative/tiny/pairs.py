@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.config import TinyConfig, type_of
 from defects.generative.tiny.diffusion import Batch
 
+Augment = Callable[[Pair, np.random.Generator], Pair]
 HOLD_OUT = 16
 """Every shard whose number is a multiple of it is kept for validation."""
 NO_TYPE, NO_DAMAGE, NO_PART, NO_SCALE = 0.12, 0.04, 0.2, 0.25
@@ -67,7 +68,8 @@ class Samples(torch.utils.data.Dataset):
 
     plain: as they are, for validation: no augmentation, nothing hidden, pair i for sample i. crop: side of a window
     about a pixel of the mask that is cut out at the end, pixels; 0 keeps all. The network sees no further than its
-    coarsest level, and a window of half the side costs a quarter.
+    coarsest level, and a window of half the side costs a quarter. whole_from: number of the sample from which all is
+    kept. augment: how a pair is seen otherwise each time.
     """
 
     pairs: Pairs
@@ -75,6 +77,8 @@ class Samples(torch.utils.data.Dataset):
     seed: int
     plain: bool = False
     crop: int = 0
+    whole_from: int = 2**31
+    augment: Augment = augmented
 
     def __post_init__(self) -> None:
         kinds, where, counts = np.unique(self.pairs.kind, return_inverse=True, return_counts=True)
@@ -96,8 +100,9 @@ class Samples(torch.utils.data.Dataset):
         else:
             ladder: np.ndarray = self._ladder  # type: ignore[attr-defined]
             pick = min(int(np.searchsorted(ladder, rng.random())), len(self.pairs) - 1)
-            pair = self._hidden(augmented(self.pairs.pair(pick), rng), rng)
-        return self._windowed(self._tensors(pair, rng), rng)
+            pair = self._hidden(self.augment(self.pairs.pair(pick), rng), rng)
+        row = self._tensors(pair, rng)
+        return self._windowed(row, rng) if number < self.whole_from else row
 
     def _windowed(self, row: tuple[torch.Tensor, ...], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
         side = row[0].shape[-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from torch.utils.data import DataLoader, Sampler
 from core.errors import InputError
 from core.files import write_bytes, write_text
 from core.seeds import child_seed
+from defects.generative.tiny.augment import augmented
 from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.diffusion import Batch, loss
 from defects.generative.tiny.net import TinyNet
-from defects.generative.tiny.pairs import Pairs, Samples, collate
+from defects.generative.tiny.pairs import Augment, Pairs, Samples, collate
 from defects.generative.tiny.weights import refuse_unlike, save_weights
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.safetensors", "tiny.safetensors", "log.jsonl"
@@ -34,7 +35,7 @@ class Training:
     """steps: in all. batch: samples a step. rate: greatest learning rate, after `warm` steps; it falls to a twentieth
     along a cosine. decay: of the exponential mean of the weights, once it is warm. save_every: steps between
     checkpoints. minutes: stop after so long, with a checkpoint (None: never). crop: see `Samples`; it may change from
-    one call to the next, so that a run can begin on windows and end on whole crops."""
+    one call to the next. whole: share of the steps, at the end, that sees whole crops instead."""
 
     steps: int
     batch: int = 16
@@ -43,11 +44,21 @@ class Training:
     decay: float = 0.999
     seed: int = 0
     crop: int = 0
+    whole: float = 0.0
     save_every: int = 250
     minutes: float | None = None
     workers: int = 0
     device: str = "cpu"
     half: bool = True
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a training starts from and what is kept with its weights. tensors: of a trained network; none: drawn at
+    random. about: further entries of the weights' header; a training goes on only where they are the same."""
+
+    tensors: Mapping[str, torch.Tensor] | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -67,16 +78,19 @@ def train(
     config: TinyConfig,
     how: Training,
     say: Callable[[str], None] = print,
+    origin: Origin | None = None,
+    augment: Augment = augmented,
 ) -> State:
     """Train, or go on from the checkpoint in `out`. Writes the checkpoint, the half-precision weights of the mean and
     a log of losses, one JSON object a line."""
-    out.mkdir(parents=True, exist_ok=True)
-    state = begin(config, how)
+    origin = origin or Origin()
+    state = begin(config, how, origin)
     if (out / CHECKPOINT).is_file():
-        restore(state, out / CHECKPOINT, config, how)
+        restore(state, out / CHECKPOINT, config, how, origin)
         say(f"going on from step {state.step}")
+    out.mkdir(parents=True, exist_ok=True)
     started, told, seen = time.monotonic(), time.monotonic(), np.zeros((2, BARS))
-    for batch in batches(pairs, config, how, state.step):
+    for batch in batches(pairs, config, how, state.step, augment):
         error = advance(state, batch, how)
         seen += by_level(batch.level, error)
         done = how.minutes is not None and time.monotonic() - started > 60 * how.minutes
@@ -85,7 +99,7 @@ def train(
             line = {"step": state.step, "seconds": round(time.monotonic() - told, 1), "train": means(seen)}
             if held_out is not None:
                 line["held_out"] = means(validate(state, held_out, config, how))
-            keep(state, out, config, how, line)
+            keep(state, out, config, how, line, origin)
             say(json.dumps(line))
             told, seen = time.monotonic(), np.zeros((2, BARS))
         if done:
@@ -93,19 +107,22 @@ def train(
     return state
 
 
-def begin(config: TinyConfig, how: Training) -> State:
+def begin(config: TinyConfig, how: Training, origin: Origin | None = None) -> State:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(child_seed(how.seed, "weights") % 2**63)
         net = TinyNet(config)
+    if origin is not None and origin.tensors is not None:
+        net.load_state_dict(origin.tensors)
     net = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = {k: v.detach().clone() for k, v in net.state_dict().items()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=how.rate, betas=(0.9, 0.99), weight_decay=1e-2)
     return State(net, mean, optimizer)
 
 
-def batches(pairs: Pairs, config: TinyConfig, how: Training, step: int) -> Iterator[Batch]:
+def batches(pairs: Pairs, config: TinyConfig, how: Training, step: int, augment: Augment) -> Iterator[Batch]:
     """Batch after batch from `step` on: sample n of the run stands in batch n // batch, wherever the run began."""
-    samples = Samples(pairs, config, how.seed, crop=how.crop)
+    whole_from = round((1 - how.whole) * how.steps) * how.batch
+    samples = Samples(pairs, config, how.seed, crop=how.crop, whole_from=whole_from, augment=augment)
     numbers = _Numbers(step * how.batch, how.steps * how.batch)
     yield from DataLoader(
         samples, how.batch, sampler=numbers, num_workers=how.workers, collate_fn=collate, drop_last=True,
@@ -176,7 +193,7 @@ def means(sums: np.ndarray) -> dict[str, float | list[float | None]]:
     return {"all": round(float(sums[0].sum() / max(1, sums[1].sum())), 5), "by_level": each}
 
 
-def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict) -> None:
+def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict, origin: Origin) -> None:
     """Checkpoint, weights and the log's next line; the log is written whole, without lines of steps to come."""
     tensors = {f"net.{k}": v for k, v in state.net.state_dict().items()}
     tensors |= {f"mean.{k}": v for k, v in state.mean.items()}
@@ -184,26 +201,27 @@ def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict)
         moments = state.optimizer.state[parameter]
         tensors |= {f"{m}.{name}": moments[m] for m in ("exp_avg", "exp_avg_sq", "step")}
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    told = {"step": str(state.step), "config": config.model_dump_json(), "training": json.dumps(asdict(how))}
-    write_bytes(out / CHECKPOINT, save(plain, told))
-    trained = config.model_copy(update={"trained": state.step})
-    save_weights(out / WEIGHTS, state.mean, trained, {"training": json.dumps(asdict(how))})
+    about = {"training": json.dumps(asdict(how)), **origin.about}
+    write_bytes(out / CHECKPOINT, save(plain, {"step": str(state.step), "config": config.model_dump_json(), **about}))
+    trained = config.model_copy(update={"trained": config.trained + state.step})
+    save_weights(out / WEIGHTS, state.mean, trained, about)
     log = out / LOG
     before = log.read_text().splitlines() if log.exists() else []
     kept = [x for x in before if json.loads(x)["step"] < state.step]
     write_text(log, "\n".join([*kept, json.dumps(line)]) + "\n")
 
 
-def restore(state: State, path: Path, config: TinyConfig, how: Training) -> None:
+def restore(state: State, path: Path, config: TinyConfig, how: Training, origin: Origin) -> None:
     """Put a checkpoint into a fresh state. InputError when it is of another network or schedule of samples."""
     with safe_open(path, "pt") as stream:
         told = stream.metadata() or {}
         tensors = {name: stream.get_tensor(name).to(how.device) for name in stream.keys()}  # noqa: SIM118
     before = json.loads(told.get("training", "{}"))
     same = all(before.get(k) == getattr(how, k) for k in ("batch", "seed"))
+    same &= all(told.get(k) == v for k, v in origin.about.items())
     if not same or told.get("config") != config.model_dump_json():
         raise InputError(
-            f"{path} was trained with another network, batch size or seed", "the same command as before",
+            f"{path} was trained with another network, batch size, seed or examples", "the same command as before",
             "use another folder, or the settings in its header",
         )  # fmt: skip
 

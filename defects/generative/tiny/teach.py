@@ -1,0 +1,129 @@
+"""Teach the embedded model the damage of a few photographs with masks: the whole network goes on for a few minutes.
+
+An example shows the damaged surface only; what it may have looked like before is healed from sound surface
+(`defects.generative.tiny.heal`). New types start as the null type, which is damage of no kind in particular.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.errors import InputError
+from core.files import sha256_file, sha256_json
+from core.seeds import child
+from defects.generative.augment import Example, Moves
+from defects.generative.crop import crop_of, windows
+from defects.generative.draws import draw
+from defects.generative.examples import types_of
+from defects.generative.memory import enough_memory
+from defects.generative.painter import GOOD
+from defects.generative.tiny.augment import Pair
+from defects.generative.tiny.backend import TinyPainter
+from defects.generative.tiny.config import TinyConfig
+from defects.generative.tiny.heal import grown, healed
+from defects.generative.tiny.net import FOLD
+from defects.generative.tiny.pairs import Pairs
+from defects.generative.tiny.strips import sheet
+from defects.generative.tiny.train import WEIGHTS, Origin, Training, train
+from defects.generative.tiny.weights import WEIGHTS as SHIPPED
+from defects.generative.tiny.weights import load_weights
+
+STRIPS = "strips.png"
+MOST_DONORS = 32
+RIM_PX = 2
+SLACK = (0.5, 0.3, 0.2)
+"""Chances of a mask grown by so many pixels: people draw masks a little too large, too."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """steps: of the optimizer, `batch` crops each; three quarters on windows of half a crop's side. draws: augmented
+    examples that the steps choose from. moves: how an example may be augmented."""
+
+    steps: int = 1000
+    batch: int = 16
+    learning_rate: float = 2e-4
+    draws: int = 800
+    seed: int = 0
+    save_every: int = 100
+    device: str = "cpu"
+    moves: Moves = field(default_factory=Moves)
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.draws, self.save_every) < 1 or self.learning_rate <= 0:
+            raise InputError(f"{self}", "steps, batch, draws, save_every and learning rate above 0", "raise them")
+
+
+def teach(
+    examples: Sequence[Example],
+    out: Path,
+    how: Teaching | None = None,
+    say: Callable[[str], None] = print,
+    weights: Path | None = None,
+) -> Path:
+    """Teach into `out`, or go on with it: `out`/tiny.safetensors is what `TinyPainter` takes, strips.png shows each
+    type. Returns `out`. InputError when it holds another training, or weights that are none."""
+    how, weights = how or Teaching(), weights or SHIPPED
+    net, before, _ = load_weights(weights)
+    more = tuple(t for t in types_of(examples) if t not in before.types)
+    config = before.model_copy(update={"types": (*before.types, *more)})
+    about = {
+        "base_sha256": sha256_file(weights),
+        "examples_sha256": sha256_json(
+            {"names": [[e.damage, e.name] for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
+        ),
+    }
+    shown = pairs_of(examples, config.size, how)
+    run = Training(
+        how.steps, how.batch, rate=how.learning_rate, warm=min(50, how.steps), decay=0.99, seed=how.seed,
+        crop=config.size // 2, whole=0.25, save_every=how.save_every, device=how.device,
+    )  # fmt: skip
+    with enough_memory(f"a batch of {how.batch}", "use a smaller --batch"):
+        train(out, shown, None, config, run, say, Origin(extended(net.state_dict(), before, config), about), as_is)
+    sheet(out / STRIPS, TinyPainter(out / WEIGHTS, device=how.device), shown)
+    return out
+
+
+def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
+    """`how.draws` augmented examples as crops: healed, and as photographed. Nothing is changed outside the mask, but a
+    little more than the mask is healed: masks are drawn tightly, and a rim of damage left around one would tell the
+    network, on every example and on no photograph to be painted, what is to come."""
+    donors = [e.image.astype(np.float32) / 255 for e in examples if e.damage == GOOD][:MOST_DONORS]
+    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+    kinds: list[str] = []
+    for k in range(how.draws):
+        rng = child(how.seed, "draw", k)
+        example = draw(examples, rng, how.moves)
+        example = replace(example, mask=grown(example.mask, int(rng.choice(len(SLACK), p=SLACK))))
+        places = windows(example.mask, size, FOLD)
+        place = places[int(rng.integers(len(places)))]
+        seen = crop_of(example.image, example.part, place, float("nan"))
+        before = seen.image
+        if example.damage != GOOD:
+            healing = grown(example.mask, RIM_PX)
+            clean = healed(example.image.astype(np.float32) / 255, healing, example.part, donors, rng)
+            codes = np.rint(clean * 255).astype(np.uint8)
+            before = crop_of(codes, example.part, place, float("nan")).image
+        clean = np.rint(before * 255)
+        change = (np.rint(seen.image * 255) - clean) * seen.mask[..., None]
+        rows.append((clean.astype(np.uint8), change.astype(np.int16), seen.mask, seen.part))
+        kinds.append(example.damage)
+    clean, change, mask, part = (np.stack(column) for column in zip(*rows, strict=True))
+    return Pairs(clean, change, mask, part, np.full(len(rows), np.nan), np.array(kinds))
+
+
+def extended(tensors: dict[str, torch.Tensor], before: TinyConfig, after: TinyConfig) -> dict[str, torch.Tensor]:
+    """The tensors with rows for the types that `after` has beyond `before`: each starts as the null type."""
+    table = tensors["kinds.weight"]
+    more = len(after.types) - len(before.types)
+    return tensors | {"kinds.weight": torch.cat([table, table[-1:].expand(more, -1)])}
+
+
+def as_is(pair: Pair, rng: np.random.Generator) -> Pair:
+    """Few-shot examples keep their brightness, grain and colour: a damage is told from its surface by them."""
+    return pair
