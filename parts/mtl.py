@@ -88,7 +88,8 @@ def _image_line(entry: _Entry, key: str, rest: str, folder: Path, name: str) -> 
     beside(folder, reference, name)
     kind = IMAGES.get(key)
     if kind is None:
-        entry.notes.append(f"{key} is left out")
+        if entry.images.get("normal", ("", False))[0] != reference:
+            entry.notes.append(f"{key} is left out")
         return
     moved = any(_number(v, key, name) != (1.0 if o == "-s" else 0.0) for o in VECTORS for v in options.get(o, []))
     if moved:

@@ -108,10 +108,10 @@ def obj(found: Reconstruction, maps: Maps) -> bytes:
 
 
 def mtl(maps: Maps) -> bytes:
-    """The maps, with the physically based additions that most readers of MTL know; `norm` is theirs for a normal map,
-    where `map_Bump` would be heights."""
+    """The maps, with the physically based additions that most readers of MTL know. A normal map is `norm` among them;
+    Blender looks for it under `map_Bump`, which readers that know `norm` then leave alone."""
     files = {"map_Kd": "albedo.png", "map_Pr": "roughness.png", "map_Pm": "metallic.png"}
-    files |= {} if maps.normal is None else {"norm": NORMAL}
+    files |= {} if maps.normal is None else {"norm": NORMAL, "map_Bump": NORMAL}
     lines = [f"newmtl {NAME}", "Kd 1 1 1", "Ks 0.04 0.04 0.04", "Pr 1", "Pm 1", "illum 2"]
     return ("\n".join([*lines, *(f"{key} -clamp on {name}" for key, name in files.items())]) + "\n").encode()
 
