@@ -46,9 +46,11 @@ from defects.generative.seam import seam_visibility  # noqa: E402
 from defects.generative.tiny.backend import TinyPainter  # noqa: E402
 from defects.generative.tiny.pairs import HOLD_OUT  # noqa: E402
 from defects.generative.tiny.teach import Teaching, teach  # noqa: E402
+from defects.generative.tiny.train import WEIGHTS  # noqa: E402
 from flawsmith.versions import commit  # noqa: E402
 
-LEARNED = ("tiny", "tiny taught", "sd15")
+TAUGHT = "tiny taught"
+LEARNED = ("tiny", TAUGHT, "sd15")
 DRAWS = 1000
 LEAST = 12
 """Painted images that a row needs to be judged by a classifier or to teach with."""
@@ -83,9 +85,7 @@ def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Calla
             missing.append(f"tiny: {error}")
     if asked.taught:
         folder = taught(ground, asked)
-        from defects.generative.tiny.train import WEIGHTS
-
-        rows["tiny taught"] = lambda: TinyPainter(folder / WEIGHTS)
+        rows[TAUGHT] = lambda: TinyPainter(folder / WEIGHTS)
     if asked.sd15 is None:
         missing.append("sd15: no weights given (--sd15 LEARNED BASE)")
     else:
@@ -103,7 +103,7 @@ def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Calla
 def taught(ground: Ground, asked: argparse.Namespace) -> Path:
     """Folder of `tiny` taught this ground's given examples and good photographs; what is there goes on."""
     good = [Example(i, np.zeros(i.shape[:2], bool), np.ones(i.shape[:2], bool), GOOD) for i in ground.good]
-    how = Teaching(steps=asked.taught, seed=asked.seed)
+    how = Teaching(steps=asked.taught, seed=asked.seed, draws=min(Teaching.draws, Teaching.batch * asked.taught))
     folder = asked.keep / ground.name.replace(" ", "-")
     return teach([*ground.given, *good], folder, how, lambda line: print(line, file=sys.stderr, flush=True))
 
@@ -169,7 +169,11 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     mask[240:260, 200:300] = True
     spot = Example(image, mask, np.ones_like(mask), "scratch")
     ground = Ground("plain", (spot,), (Task(image, mask, "scratch", 0),), ())
-    painter = painters(ground, asked)[0][row]()
+    if row == TAUGHT:
+        painter: Painter = TinyPainter(asked.keep / "photographs" / WEIGHTS)
+    else:
+        asked.taught = None
+        painter = painters(ground, asked)[0][row]()
     damage = next(t for t in ("scratch", "pit", *painter.types) if t in painter.types and t != GOOD)
     with contextlib.suppress(RenderError):
         paint_photo(image, mask, damage, painter, 0, tries=1)

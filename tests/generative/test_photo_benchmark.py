@@ -24,10 +24,11 @@ def test_the_tables_are_whole(tmp_path: Path) -> None:
         if e.mask.any():
             cv2.imwrite(str(folder / f"{e.name}.png"), e.mask.astype(np.uint8) * 255)
     command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--quick", "--tiny", str(tmp_path / "none")]
+    command += ["--taught", "1", "--keep", str(tmp_path / "taught")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     painted, taught, cost = (rows(part) for part in done.stdout.split("###")[1:])
-    assert set(painted) == set(cost) == {"perlin", "copy-paste", "overlay", "opencv"}
+    assert set(painted) == set(cost) == {"perlin", "copy-paste", "overlay", "opencv", "tiny taught"}
     assert all(cells[0] == "0" for cells in painted.values()) and all(cells[2] == "0" for cells in cost.values())
     assert 50 < float(cost["overlay"][3]) < 2000
     assert {"perlin", "overlay", "given real defects"} <= set(taught)
