@@ -47,7 +47,7 @@ def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> Re
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "missing":
         return RecipeError(f"{origin}: the key '{where}' is missing{more}", "a value for it", f"add '{where}'")
-    if first["type"] == "union_tag_invalid":
+    if first["type"] == "union_tag_invalid" and "ctx" in first:
         given, known = first["ctx"]["tag"], first["ctx"]["expected_tags"]
         near = difflib.get_close_matches(given, known.replace("'", "").split(", "), n=1, cutoff=0.0)
         return RecipeError(f"{origin}: '{where}' is '{given}'{more}", f"one of {known}", f"did you mean '{near[0]}'")
