@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from core.record import DatasetHeader, ImageRecord
@@ -40,6 +41,7 @@ def _coco(dataset: Path, header: DatasetHeader, records: Sequence[ImageRecord]) 
         for annotation in value["annotations"]:
             per_image[annotation["image_id"]].append(annotation)
         listed = [(i["id"], i["file_name"]) for i in value["images"]]
+        categories = {c["id"]: c["name"] for c in value["categories"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield where, f"is damaged ({error})"
         return
@@ -51,9 +53,17 @@ def _coco(dataset: Path, header: DatasetHeader, records: Sequence[ImageRecord]) 
         with_acceptable = sorted(d.id for d in labels_of(record, acceptable=True))
         if sorted(numbers) not in (with_acceptable, sorted(d.id for d in labels_of(record))):
             yield where, f"annotates defects {numbers} of image {record.name}"
+        kinds = {d.id: d.kind for d in record.labelled}
         for number, annotation in zip(numbers, found, strict=True):
-            if not np.array_equal(coco_mask.decode(annotation["segmentation"]) > 0, ids == number):
+            mask = ids == number
+            if not np.array_equal(coco_mask.decode(annotation["segmentation"]) > 0, mask):
                 yield where, f"has another mask for defect {number} of image {record.name}"
+            elif annotation["area"] != mask.sum() or annotation["bbox"] != list(
+                cv2.boundingRect(mask.astype(np.uint8))
+            ):
+                yield where, f"has another area or box for defect {number} of image {record.name}"
+            if categories.get(annotation["category_id"]) != kinds.get(number):
+                yield where, f"has another category for defect {number} of image {record.name}"
 
 
 def _yolo(dataset: Path, header: DatasetHeader, records: Sequence[ImageRecord]) -> Iterator[tuple[str, str]]:
@@ -68,7 +78,7 @@ def _yolo(dataset: Path, header: DatasetHeader, records: Sequence[ImageRecord]) 
             yield "yolo", f"shows another picture for image {record.name}"
         ids, lines = _ids(dataset, record), files[0].read_text().splitlines()
         expected = [
-            [f"{numbers[d.kind]} {p}" for d in labels_of(record, acceptable) for p in polygons(ids == d.id)]
+            [f"{numbers.get(d.kind)} {p}" for d in labels_of(record, acceptable) for p in polygons(ids == d.id)]
             for acceptable in (False, True)
         ]
         if lines not in expected:

@@ -10,11 +10,14 @@ import numpy as np
 
 from core.record import DatasetHeader, DefectRecord, ImageRecord
 from flawsmith import images
+from flawsmith.measure import least_rectangle, mm_per_pixel, pixel_areas_m2
 
 EXCUSED = 0.02
 """Share of a label's pixels that may disagree with coverage or amodal mask: those cut by its own edge."""
 PLAIN_TO_SEE = 8.0
 """Contrast to noise from which a defect must change at least one 8-bit value of its picture."""
+AREA = 0.02
+"""Areas were measured before the normals were stored with 16 bits."""
 
 
 def label_faults(dataset: Path, header: DatasetHeader, record: ImageRecord) -> list[str]:
@@ -32,7 +35,7 @@ def _faults(dataset: Path, header: DatasetHeader, record: ImageRecord) -> Iterat
     if photo.shape != (record.height, record.width, 3) or ids.shape != (record.height, record.width):
         yield f"is {photo.shape[1]} x {photo.shape[0]}, its record says {record.width} x {record.height}"
         return
-    yield from _mask(ids, record)
+    yield from _mask(ids, header, record)
     yield from _geometry(dataset, ids, record)
     yield from _coverage(dataset, ids, record)
     yield from _amodal(dataset, ids, record)
@@ -44,7 +47,9 @@ def _faults(dataset: Path, header: DatasetHeader, record: ImageRecord) -> Iterat
             yield "images16 is another picture than images"
 
 
-def _mask(ids: np.ndarray, record: ImageRecord) -> Iterator[str]:
+def _mask(ids: np.ndarray, header: DatasetHeader, record: ImageRecord) -> Iterator[str]:
+    if strange := sorted({d.kind for d in record.defects} - set(header.categories)):
+        yield f"has a defect of the kind '{strange[0]}', which is none of the dataset's categories"
     shown = set(np.unique(ids).tolist()) - {0}
     named = {d.id for d in record.labelled}
     if shown != named:
@@ -55,6 +60,8 @@ def _mask(ids: np.ndarray, record: ImageRecord) -> Iterator[str]:
             yield f"defect {label.id} covers {np.count_nonzero(mask)} px, its record says {label.area_px}"
         elif cv2.boundingRect(mask.astype(np.uint8)) != label.box:
             yield f"defect {label.id} has another box than its record"
+        elif least_rectangle(*np.nonzero(mask)) != label.size_px:
+            yield f"defect {label.id} has another size in pixels than its record"
     verdicts = {d.verdict for d in record.labelled}
     if record.verdict != ("defect" if "defect" in verdicts else "acceptable" if verdicts else "good"):
         yield f"is called {record.verdict}, which its labels are not"
@@ -71,12 +78,33 @@ def _geometry(dataset: Path, ids: np.ndarray, record: ImageRecord) -> Iterator[s
     off = np.count_nonzero((ids > 0) & ~part & ~np.isin(ids, gone))
     if off:
         yield f"{off} label pixels lie off the part"
-    if "depth" in record.files and not np.isfinite(images.read_exr(dataset / record.files["depth"].path)[part]).all():
-        yield "its part has pixels without depth"
+    depth = normal = None
+    if "depth" in record.files:
+        depth = images.read_exr(dataset / record.files["depth"].path)[..., 0]
+        if not np.isfinite(depth[part]).all():
+            yield "its part has pixels without depth"
     if "normal" in record.files:
-        length = np.linalg.norm(images.read_exr(dataset / record.files["normal"].path)[part], axis=1)
-        if len(length) and not np.allclose(length, 1.0, atol=5e-3):
+        normal = images.read_exr(dataset / record.files["normal"].path)
+        if part.any() and not np.allclose(np.linalg.norm(normal[part], axis=1), 1.0, atol=5e-3):
             yield "its part has normals that are not of unit length"
+    if depth is not None:
+        yield from _scale(ids, part, depth, normal, record)
+
+
+def _scale(
+    ids: np.ndarray, part: np.ndarray, depth: np.ndarray, normal: np.ndarray | None, record: ImageRecord
+) -> Iterator[str]:
+    """Millimetres in the record are those of camera, depth and normals."""
+    if not np.isclose(mm_per_pixel(record.camera, depth, part), record.mm_per_pixel, rtol=1e-6):
+        yield "its millimetres per pixel are not those of its camera and depth"
+    for label in record.labelled:
+        mask = ids == label.id
+        if not np.isclose(mm_per_pixel(record.camera, depth, mask), label.mm_per_pixel, rtol=1e-6):
+            yield f"the millimetres per pixel of defect {label.id} are not those of camera and depth"
+        if normal is not None:
+            area = 1e6 * pixel_areas_m2(record.camera, depth, normal, mask).sum()
+            if not np.isclose(area, label.area_mm2, rtol=AREA, atol=1e-9):
+                yield f"defect {label.id} covers {area:.4g} mm2, its record says {label.area_mm2:.4g}"
 
 
 def _coverage(dataset: Path, ids: np.ndarray, record: ImageRecord) -> Iterator[str]:

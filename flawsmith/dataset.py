@@ -135,7 +135,7 @@ class DatasetWriter:
             verdict=verdict,
             camera=frame.camera,
             exposure=float(frame.exposure),
-            mm_per_pixel=mm_per_pixel(frame, frame.part),
+            mm_per_pixel=mm_per_pixel(frame.camera, frame.depth_m, frame.part),
             part_px=int(np.count_nonzero(frame.part)),
             twin=self.header.twin,
             twin_windows=frame.twin_windows,

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from core.camera import Camera
 from core.defect import Defect
 from core.frame import Frame
 from core.record import DefectRecord
@@ -51,29 +52,28 @@ def _seen(frame: Frame, label: np.ndarray) -> dict[str, Any]:
     return {
         "box": tuple(int(v) for v in box),
         "area_px": len(rows),
-        "area_mm2": round(1e6 * float(pixel_areas_m2(frame, label).sum()), 9),
+        "area_mm2": round(1e6 * float(pixel_areas_m2(frame.camera, frame.depth_m, frame.normal, label).sum()), 9),
         "size_px": least_rectangle(rows, columns),
-        "mm_per_pixel": mm_per_pixel(frame, label),
+        "mm_per_pixel": mm_per_pixel(frame.camera, frame.depth_m, label),
     }
 
 
-def mm_per_pixel(frame: Frame, where: np.ndarray) -> float:
-    """At the median depth of the pixels in `where` (h, w) bool; 0 when none of them has a depth."""
-    depth = frame.depth_m[where]
+def mm_per_pixel(camera: Camera, depth_m: np.ndarray, where: np.ndarray) -> float:
+    """At the median of `depth_m` (h, w) in `where` (h, w) bool; 0 when no pixel there has a depth."""
+    depth = depth_m[where]
     depth = depth[np.isfinite(depth)]
-    return round(1e3 * frame.camera.metres_per_pixel(float(np.median(depth))), 9) if len(depth) else 0.0
+    return round(1e3 * camera.metres_per_pixel(float(np.median(depth))), 9) if len(depth) else 0.0
 
 
-def pixel_areas_m2(frame: Frame, where: np.ndarray) -> np.ndarray:
-    """(n,) surface area that each pixel in `where` sees, square metres.
+def pixel_areas_m2(camera: Camera, depth_m: np.ndarray, normal: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(n,) surface area that each pixel in `where` sees, square metres. normal: (h, w, 3), camera's frame.
 
     A pixel's footprint on the plane of constant depth is (z / f)^2 (1 / p^2 telecentric); on a surface with normal n
     seen along d (with d_z = 1) it is that over |n . d|. Pixels that see no surface (a hole) count as square to the
     axis.
     """
     rows, columns = np.nonzero(where)
-    camera, n = frame.camera, frame.normal[where].astype(float)
-    depth = frame.depth_m[where].astype(float)
+    n, depth = normal[where].astype(float), depth_m[where].astype(float)
     flat = np.where(np.isfinite(depth), depth, 0.0) / camera.pixels_per_unit
     direction = np.stack([columns + 0.5 - camera.width / 2, rows + 0.5 - camera.height / 2], 1) / camera.pixels_per_unit
     if camera.projection == "telecentric":

@@ -145,6 +145,34 @@ def test_a_wrong_pixel_count_and_a_wrong_verdict_are_found(dataset: Path) -> Non
     assert "is called good, which its labels are not" in found
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("kind", "rust", "of the kind 'rust', which is none of the dataset's categories"),
+        ("size_px", [21.0, 4.0], "another size in pixels"),
+        ("mm_per_pixel", 0.26, "millimetres per pixel of defect 1"),
+        ("area_mm2", 5.2, "covers 5 mm2, its record says 5.2"),
+    ],
+)
+def test_a_label_whose_record_says_something_else_is_found(dataset: Path, field: str, value: object, said: str) -> None:
+    sign_again(dataset, lambda record: record["defects"][0].update({field: value}))
+    assert said in whats(dataset)
+
+
+def test_a_wrong_scale_of_the_picture_is_found(dataset: Path) -> None:
+    sign_again(dataset, lambda record: record.update(mm_per_pixel=0.251))
+    assert "its millimetres per pixel are not those" in whats(dataset)
+
+
+@pytest.mark.parametrize(("field", "value"), [("bbox", [9.0, 10.0, 20.0, 4.0]), ("area", 81), ("category_id", 1)])
+def test_an_edited_annotation_is_found(dataset: Path, field: str, value: object) -> None:
+    path = dataset / "coco" / "instances.json"
+    coco = json.loads(path.read_text())
+    coco["annotations"][0][field] = value
+    write_json(path, coco)
+    assert "for defect 1 of image 000001" in whats(dataset)
+
+
 def test_a_part_without_depth_is_found(dataset: Path) -> None:
     images.write_exr(path_of(dataset, "depth"), np.full((64, 64, 1), np.inf, np.float32), ("Z",), "float")
     sign_again(dataset)

@@ -58,20 +58,20 @@ def test_area_of_a_tilted_plane(projection: str, tilt_deg: float) -> None:
         corners = np.c_[local, 0.4 - local @ normal[:2] / normal[2]]
     a, b = corners[1:3] - corners[0], corners[2:4] - corners[0]
     exact = np.linalg.norm(np.cross(a, b), axis=1).sum() / 2
-    assert pixel_areas_m2(frame, where).sum() == pytest.approx(exact, rel=2e-4)
+    assert pixel_areas_m2(frame.camera, frame.depth_m, frame.normal, where).sum() == pytest.approx(exact, rel=2e-4)
 
 
 def test_mm_per_pixel_grows_with_distance() -> None:
     frame = tilted_plane("perspective", 0.0)
-    assert mm_per_pixel(frame, frame.part) == pytest.approx(1e3 * 0.4 / 900, rel=1e-6)
-    assert mm_per_pixel(frame, np.zeros_like(frame.part)) == 0.0
+    assert mm_per_pixel(frame.camera, frame.depth_m, frame.part) == pytest.approx(1e3 * 0.4 / 900, rel=1e-6)
+    assert mm_per_pixel(frame.camera, frame.depth_m, np.zeros_like(frame.part)) == 0.0
 
 
 def test_a_hole_through_the_part_has_a_finite_area() -> None:
     frame = synthetic.frame(0, ())
     hole = np.zeros((64, 64), bool)
     hole[0:2, 0:2] = True
-    assert np.isfinite(pixel_areas_m2(frame, hole)).all()
+    assert np.isfinite(pixel_areas_m2(frame.camera, frame.depth_m, frame.normal, hole)).all()
 
 
 def test_least_rectangle_of_a_diagonal_line() -> None:
