@@ -94,7 +94,7 @@ def _run(
         [
             {"params": [state.albedo_raw], "lr": settings.albedo_rate},
             {"params": [state.gloss_raw], "lr": settings.gloss_rate},
-            {"params": [state.relief], "lr": settings.relief_rate},
+            {"params": [state.relief_raw], "lr": settings.relief_rate},
             {"params": [state.light_raw], "lr": settings.light_rate},
             {"params": [state.gains_raw], "lr": settings.gain_rate},
         ],
@@ -126,7 +126,7 @@ def _run(
             seen = picture(scene, views[n], stands[n], rasterizer, drawn, settings.draws, settings.sigma_px)
             one, two = losses(seen, views[n])
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
-        smooth = evenness(state, settings)
+        smooth = evenness(state, scene.texels, settings)
         total = colour + settings.mask_weight * mask + smooth
         shape.zero_grad()
         rest.zero_grad()
@@ -151,11 +151,11 @@ def _run(
     return {"steps": done, "skipped_steps": skipped, "stopped_early": early, "history": history}
 
 
-def evenness(state: State, settings: Finish) -> torch.Tensor:
+def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tensor:
     """() Albedo, gloss and relief between neighbouring texels, relief near flat, light between texels and near grey,
     gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength.
     """
-    albedo, charted = state.albedo, state.charted
+    albedo, gloss, relief, charted = texels[..., :3], texels[..., 3:5], texels[..., 5:], state.charted
     mean = albedo[charted].mean()
     light = state.light_raw
     uneven = (light - light.roll(1, 1)).abs().mean() + (light[1:] - light[:-1]).abs().mean()
@@ -164,9 +164,9 @@ def evenness(state: State, settings: Finish) -> torch.Tensor:
     gains = ((state.gains_raw - state.gains_raw.mean(0)) ** 2).mean()
     return (
         settings.albedo_smoothness * steps_between(albedo, charted) / mean
-        + settings.gloss_smoothness * steps_between(state.gloss, charted)
-        + settings.relief_smoothness * steps_between(state.relief, charted)
-        + settings.relief_flatness * (state.relief[charted] ** 2).mean()
+        + settings.gloss_smoothness * steps_between(gloss, charted)
+        + settings.relief_smoothness * steps_between(relief, charted)
+        + settings.relief_flatness * (relief[charted] ** 2).mean()
         + settings.light_smoothness * (uneven + grey)
         + drift
         + 0.1 * gains
@@ -226,7 +226,7 @@ def _result(
         history=[*found.history, *told["history"]],
         facts=facts,
     )
-    texels = filled(state.texels.cpu().numpy(), atlas.covered)
+    texels = filled(scene.texels.cpu().numpy(), atlas.covered)
     maps = replace(
         bake(capture, result, atlas=atlas), albedo=texels[..., :3], roughness=texels[..., 3], metallic=texels[..., 4],
         normal=normal_map(texels[..., 5:]),

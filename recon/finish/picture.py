@@ -22,13 +22,14 @@ LEAST_COSINE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The state at one step. environment, vertices and normals carry gradients; tangents (one a fan of the state's) do
-    not, and occluder stands still."""
+    """The state at one step. environment, vertices, normals and texels (s, s, 7) carry gradients; tangents (one a fan
+    of the state's) do not, and occluder stands still."""
 
     state: State
     vertices: torch.Tensor
     normals: torch.Tensor
     tangents: torch.Tensor
+    texels: torch.Tensor
     environment: Environment
     occluder: Occluder
     lift: float
@@ -38,7 +39,7 @@ class Scene:
         vertices = state.vertices
         normals = smooth_normals(vertices, state.fans.faces)
         along = tangents(state.fans, vertices.detach(), normals.detach())
-        return Scene(state, vertices, normals, along, state.environment, occluder, lift)
+        return Scene(state, vertices, normals, along, state.texels, state.environment, occluder, lift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def picture(
     columns = torch.cat([scene.vertices, scene.normals, stand.bounced], 1)
     layers = rasterizer.interpolate(columns, state.topology.faces, fragments)
     mapped = rasterizer.interpolate(torch.cat([state.fans.uv, scene.tangents], 1), state.fans.fan, fragments)
-    texels = rasterizer.texture(state.texels, mapped[..., :2])
+    texels = rasterizer.texture(scene.texels, mapped[..., :2])
     albedo, covered = texels[..., :3], fragments.covered
     flat, along, looks = layers[covered], mapped[covered][:, 2:], texels[covered]
     normals = bent(flat[:, 3:6], along, state.fans.side[fragments.face[covered].long()][:, None], looks[:, 5:])

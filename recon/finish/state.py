@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from recon.bake import filled
+from recon.finish.relief import Finer
 from recon.fit.precondition import Preconditioner
 from recon.fit.problem import UnitFrame
 from recon.fit.unknowns import logit
@@ -27,9 +28,8 @@ DARKEST = 1e-4
 @dataclass(eq=False)
 class State:
     """latent: (n, 3) of the preconditioned vertices, unit frame. albedo_raw: (s, s, 3) logits, row 0 at v = 1.
-    gloss_raw: (s, s, 2) logits of roughness and metallic. relief: (s, s, 2) of the shading normal: its parts along
-    tangent and bitangent (`recon.tangents`) over its part along the smooth normal, 0 where it is that. light_raw:
-    (h, 2 h, 3) logarithm. gains_raw: (views, 3).
+    gloss_raw: (s, s, 2) logits of roughness and metallic. relief_raw: (s, s, 2), of which `relief` is what the vertices
+    cannot have. light_raw: (h, 2 h, 3) logarithm. gains_raw: (views, 3).
 
     nearness: (h, 2 h) of the light, unit frame; None where all of it is far. fans: of the atlas' texture coordinates;
     charted: (s, s) bool texels of charts. mean_albedo: where the mean over the charts is kept.
@@ -40,12 +40,13 @@ class State:
     latent: torch.Tensor
     albedo_raw: torch.Tensor
     gloss_raw: torch.Tensor
-    relief: torch.Tensor
+    relief_raw: torch.Tensor
     light_raw: torch.Tensor
     gains_raw: torch.Tensor
     nearness: torch.Tensor | None
     fans: Fans
     charted: torch.Tensor
+    finer: Finer
     mean_albedo: float
 
     @staticmethod
@@ -70,12 +71,13 @@ class State:
             latent=smooth.latent(tensor(frame.unit(found.vertices))).requires_grad_(),
             albedo_raw=logit(looks[..., :3]).requires_grad_(),
             gloss_raw=logit(looks[..., 3:]).requires_grad_(),
-            relief=torch.zeros_like(looks[..., 3:]).requires_grad_(),
+            relief_raw=torch.zeros_like(looks[..., 3:]).requires_grad_(),
             light_raw=torch.log(tensor(found.environment).clamp(min=DARKEST)).requires_grad_(),
             gains_raw=torch.log(tensor(exposures).clamp(min=1e-3)).requires_grad_(),
             nearness=None if found.nearness is None else tensor(found.nearness * frame.radius),
             fans=Fans.of(found.faces, atlas.uv, device),
             charted=charted,
+            finer=Finer.of(charted, edge_texels(atlas)),
             mean_albedo=float(looks[charted][:, :3].mean()),
         )
 
@@ -95,6 +97,12 @@ class State:
         least, most = ROUGHNESS
         shares = torch.sigmoid(self.gloss_raw)
         return torch.cat([least + (most - least) * shares[..., :1], shares[..., 1:]], -1)
+
+    @property
+    def relief(self) -> torch.Tensor:
+        """(s, s, 2) of the shading normal: its parts along tangent and bitangent (`recon.tangents`) over its part along
+        the smooth normal, 0 where it is that."""
+        return self.finer(self.relief_raw)
 
     @property
     def texels(self) -> torch.Tensor:
@@ -126,4 +134,10 @@ class State:
 
     @property
     def parameters(self) -> list[torch.Tensor]:
-        return [self.latent, self.albedo_raw, self.gloss_raw, self.relief, self.light_raw, self.gains_raw]
+        return [self.latent, self.albedo_raw, self.gloss_raw, self.relief_raw, self.light_raw, self.gains_raw]
+
+
+def edge_texels(atlas: Atlas) -> float:
+    """Mean length of an edge in the map."""
+    uv = np.asarray(atlas.uv) * atlas.size
+    return float(np.linalg.norm(uv - np.roll(uv, 1, axis=1), axis=2).mean())

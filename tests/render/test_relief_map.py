@@ -45,9 +45,9 @@ def relief() -> tuple[Reconstruction, Maps]:
     smooth = torch.einsum("npc,np->nc", normals[fans.faces[face]], bary).numpy()
     places = np.einsum("npc,np->nc", found.vertices[found.faces[face]], atlas.bary[covered])
     across = np.cross(smooth, along) * fans.side.numpy()[face][:, None]
-    parts_ = np.linalg.solve(np.stack([along, across, smooth], 2), bumpy_normals(places)[..., None])[..., 0]
+    shares = np.linalg.solve(np.stack([along, across, smooth], 2), bumpy_normals(places)[..., None])[..., 0]
     image = np.zeros((SIZE, SIZE, 2))
-    image[covered] = parts_[:, :2] / parts_[:, 2:]
+    image[covered] = shares[:, :2] / shares[:, 2:]
     plain = np.ones((SIZE, SIZE), np.float32)
     return found, Maps(atlas, np.ones((SIZE, SIZE, 3), np.float32), plain, 0 * plain, plain, {},
                        normal_map(filled(image, covered)))  # fmt: skip
@@ -108,9 +108,9 @@ def test_a_displaced_ball_looks_the_same(renderer, tmp_path: Path, relief) -> No
                 for n, p in (("map", flat), ("mesh", part))]  # fmt: skip
     y, x = np.indices(pictures[0].shape) + 0.5 - np.array(pictures[0].shape)[:, None, None] / 2
     inside = np.hypot(x, y) < 0.6 * RADIUS * camera.pixels_per_unit
-    apart = [p[inside] for p in pictures]
-    assert np.corrcoef(*apart)[0, 1] > 0.99
-    assert np.abs(apart[0] - apart[1]).mean() < 0.02 * apart[1].mean()
+    mapped, meshed = (p[inside] for p in pictures)
+    assert np.corrcoef(mapped, meshed)[0, 1] > 0.99
+    assert np.abs(mapped - meshed).mean() < 0.02 * meshed.mean()
 
 
 BLENDER = """
