@@ -278,8 +278,9 @@ def list_(
     found = entries(what)
     if sheet is not None:
         from core.files import atomic_path
+        from flawsmith.images import picture_path
 
-        with atomic_path(sheet) as part:
+        with atomic_path(picture_path(sheet)) as part:
             thumbnail_sheet(what).save(part)
     if json_:
         print(json.dumps([{"name": e.name, "version": e.version, "kind": e.kind, "text": e.text} for e in found]))

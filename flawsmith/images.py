@@ -12,13 +12,21 @@ import cv2
 import numpy as np
 
 from core.colour import srgb_from_linear
-from core.errors import DatasetError
+from core.errors import DatasetError, InputError
 
 PHOTO = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
 LABEL = [cv2.IMWRITE_PNG_COMPRESSION, 3]
 BILEVEL = [cv2.IMWRITE_PNG_BILEVEL, 1]
+PICTURES = (".png", ".jpg", ".jpeg")
 EXR_DATE = "2000:01:01 00:00:00"
 """OpenImageIO would write the time of day; a fixed one keeps files reproducible."""
+
+
+def picture_path(path: Path) -> Path:
+    """`path`, when its suffix is that of a picture that can be written. InputError, before anything is rendered."""
+    if path.suffix.lower() not in PICTURES:
+        raise InputError(f"{path} is no name of a picture", f"one that ends in {', '.join(PICTURES)}", "rename it")
+    return path
 
 
 def photo_bytes(linear: np.ndarray, bits: int = 8) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.contact_sheet import contact_sheet
+from flawsmith.images import picture_path
 from flawsmith.progress import Report
 from flawsmith.recipe import Recipe
 
@@ -37,6 +38,7 @@ def coarse(recipe: Recipe, images: int) -> Recipe:
 
 def preview(recipe: Recipe, sheet: Path, images: int, device: str, progress: Report | None = None) -> Path:
     """Render `images` coarse images of the recipe and write one contact sheet; nothing else stays."""
+    picture_path(sheet)
     from flawsmith.pipeline import run
 
     with tempfile.TemporaryDirectory(prefix="flawsmith-preview-") as folder:

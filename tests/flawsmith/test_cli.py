@@ -79,6 +79,15 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     assert {p.name for p in tmp_path.iterdir()} == {"cube.stl", "file"}
 
 
+@pytest.mark.parametrize("name", ["sheet", "sheet.xyz"])
+def test_a_picture_of_no_known_format_is_refused_before_it_is_made(tmp_path: Path, name: str) -> None:
+    asked = (["list", "stations", "--sheet"], ["preview", str(recipe_file(tmp_path / "r")), "--out"])
+    for arguments in asked:
+        result = runner.invoke(cli.app, [*arguments, str(tmp_path / name)])
+        assert result.exit_code == 2 and "is no name of a picture" in result.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"r"}
+
+
 def test_a_wrong_recipe_key_reaches_the_user_with_its_brackets(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, size_px=[1, 2])
     result = runner.invoke(cli.app, ["run", str(path)])
