@@ -21,6 +21,8 @@ CLAMP_TO_EDGE = 33071
 NAME = "captured"
 TANGENT = "TANGENT"
 NORMAL = "normal.png"
+NAMES = ("albedo.png", "roughness.png", "metallic.png", "confidence.png", NORMAL)
+"""Of all maps that a reconstruction may have."""
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
@@ -32,13 +34,9 @@ def images(maps: Maps) -> dict[str, np.ndarray]:
     """File name -> (s, s, 3) or (s, s) uint8. The albedo is sRGB, the others are plain numbers. A normal map, where
     there is one, has -1 at 0 and 1 at 255, green up: 8 bits, as part.glb and most readers keep no more, which is right
     to 0.2 degrees each way."""
-    made = {
-        "albedo.png": eight_bits(srgb_from_linear(maps.albedo)),
-        "roughness.png": eight_bits(maps.roughness),
-        "metallic.png": eight_bits(maps.metallic),
-        "confidence.png": eight_bits(maps.confidence),
-    }
-    return made if maps.normal is None else made | {NORMAL: eight_bits(maps.normal / 2 + 0.5)}
+    shares = [srgb_from_linear(maps.albedo), maps.roughness, maps.metallic, maps.confidence]
+    shares += [] if maps.normal is None else [maps.normal / 2 + 0.5]
+    return {name: eight_bits(share) for name, share in zip(NAMES, shares, strict=False)}
 
 
 def png(image: np.ndarray) -> bytes:

@@ -128,7 +128,10 @@ def read(folder: Path) -> Saved:
         facts = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             names = ("vertices", "faces", "albedo", "roughness", "metallic", "confidence", "uv")
-            maps = {name.removesuffix(".png"): folder / name for name in facts["maps"]["sha256"]}
+            names_of_maps = list(facts["maps"]["sha256"])
+            if strange := [n for n in names_of_maps if n not in model_files.NAMES]:
+                raise ValueError(f"{REPORT} lists a map '{strange[0]}'")
+            maps = {name.removesuffix(".png"): folder / name for name in names_of_maps}
             saved = Saved(*(arrays[n] for n in names), maps=maps, facts=facts)
         changed = [p for p in maps.values() if sha256_file(p) != facts["maps"]["sha256"][p.name]]
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:

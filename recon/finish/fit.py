@@ -20,6 +20,7 @@ from core.seeds import child, child_seed
 from recon.bake import bake, filled, pixel_m
 from recon.capture.model import Capture
 from recon.finish.picture import Scene, Stand, even_draws, facing, picture
+from recon.finish.relief import curl
 from recon.finish.state import State
 from recon.fit.optimise import LIFT, Progress, limited
 from recon.fit.picture import losses
@@ -152,7 +153,7 @@ def _run(
 
 
 def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tensor:
-    """() Albedo, gloss and relief between neighbouring texels, relief near flat, light between texels and near grey,
+    """() Albedo, gloss and relief between neighbouring texels, relief as heights could have it and near flat, light between texels and near grey,
     gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength.
     """
     albedo, gloss, relief, charted = texels[..., :3], texels[..., 3:5], texels[..., 5:], state.charted
@@ -166,6 +167,7 @@ def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tens
         settings.albedo_smoothness * steps_between(albedo, charted) / mean
         + settings.gloss_smoothness * steps_between(gloss, charted)
         + settings.relief_smoothness * steps_between(relief, charted)
+        + settings.relief_curl * curl(relief, charted)
         + settings.relief_flatness * (relief[charted] ** 2).mean()
         + settings.light_smoothness * (uneven + grey)
         + drift

@@ -1,4 +1,5 @@
-"""What of a relief in an atlas the vertices cannot have: without what is wider than their edges."""
+"""What of a relief in an atlas the vertices cannot have: without what is wider than their edges; and what heights could
+have."""
 
 from __future__ import annotations
 
@@ -33,6 +34,15 @@ class Finer:
     def __call__(self, relief: torch.Tensor) -> torch.Tensor:
         """(s, s, 2) less its mean over the charts' texels about each."""
         return relief - _blurred(relief * self.charted[..., None], self.kernel) / self.near[..., None]
+
+
+def curl(relief: torch.Tensor, charted: torch.Tensor) -> torch.Tensor:
+    """() Mean over the charts (s, s) of how far a relief is from that of any heights: round a texel their slopes add up
+    to nothing. Charts keep angles, so texels serve for lengths."""
+    along, up = relief[..., 0], relief[..., 1]
+    round_ = (along[:-1, :-1] - along[1:, :-1]) - (up[1:, 1:] - up[1:, :-1])
+    whole = charted[:-1, :-1] & charted[1:, :-1] & charted[1:, 1:]
+    return (round_.abs() * whole).sum() / charted.sum()
 
 
 def _blurred(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:

@@ -76,8 +76,9 @@ class Finish:
     mask_weight: float = 5.0
     albedo_smoothness: float = 0.1
     gloss_smoothness: float = 0.05
-    relief_smoothness: float = 0.01
-    relief_flatness: float = 0.01
+    relief_smoothness: float = 0.02
+    relief_curl: float = 0.05
+    relief_flatness: float = 0.03
     light_smoothness: float = 0.003
 
 

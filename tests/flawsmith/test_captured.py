@@ -76,6 +76,26 @@ def test_a_captured_part_has_its_colours_where_they_were(folder: Path) -> None:
     assert not (part.regions["unseen"].mask & part.regions["seen"].mask).any()
 
 
+def test_a_normal_map_comes_with_the_normals_that_it_leans_on(folder: Path) -> None:
+    """Smooth across every edge, where a part without such a map has creases; and it makes another part of it."""
+    capture, found = ring(), fitted(ring())
+    squashed = replace(found, vertices=np.where(np.abs(found.vertices) > 0.012, found.vertices * 0.6, found.vertices))
+    verdict, maps = judge(capture, masks(), found, 0.99), bake(unmasked(capture), squashed, 256)
+    flat = np.zeros((256, 256, 3), np.float32) + np.array([0, 0, 1], np.float32)
+    save(folder.parent / "plain", capture, squashed, verdict, {}, maps)
+    save(folder.parent / "bent", capture, squashed, verdict, {}, replace(maps, normal=flat))
+    plain, bent = (captured_part(folder.parent / n) for n in ("plain", "bent"))
+    assert plain.sha256 != bent.sha256
+    assert [m.normal is None for p in (plain, bent) for m in p.maps] == [True, False]
+    np.testing.assert_array_equal(plain.mesh.face["patch"], bent.mesh.face["patch"])
+    corners = bent.mesh.corner["normal"]
+    mean = np.zeros((len(bent.mesh.vertices), 3))
+    mean[bent.mesh.faces] = corners
+    np.testing.assert_allclose(mean[bent.mesh.faces], corners, atol=1e-12)
+    mean[plain.mesh.faces] = plain.mesh.corner["normal"]
+    assert np.abs(mean[plain.mesh.faces] - plain.mesh.corner["normal"]).max() > 0.3
+
+
 def test_defects_stay_off_what_nobody_saw(folder: Path) -> None:
     stock = load_stock(with_reconstruction(recipe(folder), folder / "out"))
     assert stock.allowed is not None

@@ -6,8 +6,10 @@ import numpy as np
 import trimesh
 
 from recon.bake import Maps
-from recon.result import Reconstruction
+from recon.capture.model import Capture
+from recon.result import Reconstruction, Shading
 from recon.tangents import Fans, bent, smooth_normals, tangents
+from tests.recon.synthetic import GROUND, LAMP_RADIUS, LAMPS, SKY
 
 RADIUS = 0.02
 WAVE = 0.005
@@ -64,3 +66,30 @@ def mapped_normals(found: Reconstruction, maps: Maps) -> tuple[np.ndarray, np.nd
 def degrees(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(n,) between unit vectors (n, 3)."""
     return np.rad2deg(np.arccos(np.clip((first * second).sum(1), -1, 1)))
+
+
+def smooth_ball(capture: Capture, subdivisions: int = 3) -> Reconstruction:
+    """A fit of the bumpy ball that knows its light, its colour and its shape but for the bumps."""
+    ball = trimesh.creation.icosphere(subdivisions=subdivisions, radius=RADIUS)
+    points, n = np.array(ball.vertices), len(ball.vertices)
+    seen = np.where(points[:, 2] > -0.5 * RADIUS, 5, 0)
+    shading = Shading(np.ones((n, 3)), np.zeros((n, 3)), np.ones(3))
+    return Reconstruction(
+        points, np.array(ball.faces, np.int32), np.full((n, 3), 0.5), np.full(n, 0.95), np.full(n, 0.02),
+        room_light(), np.stack([v.camera_from_part for v in capture.views]), [shading] * len(capture.views),
+        seen, np.where(seen > 0, 0.02, np.nan), [], {},
+    )  # fmt: skip
+
+
+def room_light(rows: int = 32) -> np.ndarray:
+    """(rows, 2 rows, 3) of the lamps and the sky of `synthetic`, as a reconstruction has it."""
+    rise = np.pi / 2 - (np.arange(rows) + 0.5) / rows * np.pi
+    turn = (np.arange(2 * rows) + 0.5) / rows * np.pi - np.pi
+    way = np.stack(np.broadcast_arrays(np.cos(rise)[:, None] * np.cos(turn), np.cos(rise)[:, None] * np.sin(turn),
+                                       np.sin(rise)[:, None]), -1)  # fmt: skip
+    area = np.broadcast_to(np.cos(rise)[:, None] * (np.pi / rows) ** 2, way.shape[:2])
+    light = np.where(way[..., 2] > 0, SKY, GROUND)
+    for towards, strength in LAMPS:
+        inside = way @ (towards / np.linalg.norm(towards)) > np.cos(LAMP_RADIUS)
+        light = light + inside * strength * np.pi / area[inside].sum()
+    return np.repeat(0.4 * light[..., None], 3, axis=2).astype(np.float32)

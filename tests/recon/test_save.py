@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial import KDTree
@@ -22,7 +24,7 @@ from recon.capture.model import Capture
 from recon.metrics import compare_shapes
 from recon.model_files import images
 from recon.result import Reconstruction
-from recon.save import read, save
+from recon.save import REPORT, read, save
 from recon.verdict import judge
 from tests.recon.known import masks
 from tests.recon.painted import RADIUS, checker, photographed, unpainted
@@ -101,6 +103,51 @@ def test_maps_are_listed_and_belong_to_the_part(made, tmp_path: Path) -> None:
     (tmp_path / "albedo.png").write_bytes((tmp_path / "roughness.png").read_bytes())
     with pytest.raises(InputError, match=r"albedo\.png has been changed"):
         read(tmp_path)
+
+
+@pytest.fixture
+def bent(made, tmp_path: Path) -> tuple[Path, Maps]:
+    """The same with a normal map that leans to the right by up to 30 degrees, and up."""
+    folder, capture, found, maps = made
+    lean = np.linspace(0, 0.5, maps.atlas.size)
+    normal = np.stack([*np.broadcast_arrays(lean, 0.3 * lean[:, None]), np.ones((len(lean), len(lean)))], -1)
+    normal = (normal / np.linalg.norm(normal, axis=2, keepdims=True)).astype(np.float32)
+    maps = replace(maps, normal=normal)
+    return save(tmp_path / "bent", capture, found, read(folder).verdict, {}, maps), maps
+
+
+def test_a_normal_map_is_saved_and_read_back(bent) -> None:
+    """To a third of a degree, by its own name and inside part.glb; draft and standard have none."""
+    folder, maps = bent
+    assert set(read(folder).maps) == {"albedo", "roughness", "metallic", "confidence", "normal"}
+    assert "norm -clamp on normal.png" in (folder / "part.mtl").read_text()
+    stored = cv2.imread(str(folder / "normal.png"))[..., ::-1] / 127.5 - 1
+    stored /= np.linalg.norm(stored, axis=2, keepdims=True)
+    assert np.rad2deg(np.arccos((stored * maps.normal).sum(2).clip(-1, 1))).max() < 0.4
+    for name in ("part.glb", "part.obj"):
+        (loaded,) = load(folder, name).maps
+        assert loaded.normal is not None
+        np.testing.assert_array_equal(loaded.normal, images(maps)["normal.png"])
+
+
+@pytest.mark.parametrize("harm", ["missing", "changed", "a picture"])
+def test_a_normal_map_that_is_not_its_own_is_refused(bent, harm: str) -> None:
+    path = bent[0] / "normal.png"
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-20] if harm == "changed" else (bent[0] / "albedo.png").read_bytes())
+    with pytest.raises(InputError, match=r"normal\.png"):
+        read(bent[0])
+
+
+@pytest.mark.parametrize("name", ["../normal.png", "/etc/hostname", "part.npz"])
+def test_a_report_names_no_other_files(bent, name: str) -> None:
+    facts = json.loads((bent[0] / REPORT).read_text())
+    facts["maps"]["sha256"][name] = "0" * 64
+    (bent[0] / REPORT).write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="lists a map"):
+        read(bent[0])
 
 
 def test_the_same_fit_gives_the_same_files(made, tmp_path: Path) -> None:
