@@ -13,11 +13,12 @@ import torch
 from core.colour import srgb_from_linear
 from recon.bake import Maps
 from recon.capture.model import Capture, View
-from recon.raster.protocol import Topology
+from recon.raster.protocol import Fragments, Topology
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
 from recon.shading import vertex_normals
 from recon.sights import linear_in_albedo
+from recon.tangents import Fans, bent, smooth_normals, tangents
 
 FINE = 2
 """Samples per pixel and axis."""
@@ -30,9 +31,10 @@ SHOWN_PX = 256
 class Strip:
     """One view, sRGB (h, w, 3) float32 before black.
 
-    photo: the part alone. render: the fit's own picture, with its maps. plain: with its vertices' albedo instead.
-    normals: camera frame, x right, y up, z to the camera, -1 at 0 and 1 at 1. albedo: of the maps. confidence, mask,
-    alpha: (h, w); mask of the photograph, alpha of the mesh.
+    photo: the part alone. render: the fit's own picture, with its maps but the normal map, which `Shading` knows
+    nothing of. plain: with its vertices' albedo instead. normals: the normal map's where there is one; camera frame,
+    x right, y up, z to the camera, -1 at 0 and 1 at 1. albedo: of the maps. confidence, mask, alpha: (h, w); mask of
+    the photograph, alpha of the mesh.
     """
 
     name: str
@@ -126,7 +128,22 @@ def _layers(found: Reconstruction, maps: Maps, view: View, pose: np.ndarray, num
     own = torch.arange(len(uv), dtype=torch.int32).reshape(-1, 3)
     image = torch.tensor(np.dstack([maps.albedo, maps.confidence]))
     looked = rasterizer.texture(image, rasterizer.interpolate(uv, own, seen)).numpy()
-    return out | {"albedo": looked[..., :3] * out["alpha"], "confidence": looked[..., 3:] * out["alpha"]}
+    out |= {"albedo": looked[..., :3] * out["alpha"], "confidence": looked[..., 3:] * out["alpha"]}
+    if maps.normal is not None:
+        out["normals"] = _bent(found, maps, seen) @ pose[:3, :3].T * out["alpha"]
+    return out
+
+
+def _bent(found: Reconstruction, maps: Maps, seen: Fragments) -> np.ndarray:
+    """(h, w, 3) part frame, by the normal map."""
+    fans, points = Fans.of(found.faces, maps.atlas.uv), torch.tensor(found.vertices, dtype=torch.float32)
+    normals, rasterizer = smooth_normals(points, fans.faces), WarpRasterizer()
+    smooth = rasterizer.interpolate(normals, fans.faces.int(), seen)
+    along = rasterizer.interpolate(torch.cat([fans.uv, tangents(fans, points, normals)], 1), fans.fan, seen)
+    normal = rasterizer.texture(torch.tensor(maps.normal), along[..., :2]).reshape(-1, 3)
+    side = fans.side[seen.face.long().clamp(min=0)].reshape(-1, 1)
+    relief = normal[:, :2] / normal[:, 2:].clamp(min=1e-3)
+    return bent(smooth.reshape(-1, 3), along[..., 2:].reshape(-1, 3), side, relief).reshape(smooth.shape).numpy()
 
 
 def _pooled(image: np.ndarray) -> np.ndarray:

@@ -153,8 +153,9 @@ def _run(
 
 
 def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tensor:
-    """() Albedo, gloss and relief between neighbouring texels, relief as heights could have it and near flat, light between texels and near grey,
-    gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's strength.
+    """() Albedo, gloss and relief even between texels, relief as heights have it and near flat, light even and near
+    grey, gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's
+    strength.
     """
     albedo, gloss, relief, charted = texels[..., :3], texels[..., 3:5], texels[..., 5:], state.charted
     mean = albedo[charted].mean()

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from scipy.ndimage import distance_transform_edt
 
 from core.errors import GeometryError
+from recon.bake import GUTTER
 from recon.capture.model import Capture
 from recon.finish import finished
 from recon.finish.picture import even_draws, facing
@@ -18,6 +20,7 @@ from recon.fit import Settings, Stage, preset, reconstruct
 from recon.fit.settings import Finish
 from recon.result import Reconstruction
 from recon.solve import solve
+from tests.recon.bumpy import bumpy_ball, bumpy_normals, degrees, mapped_normals, smooth_ball
 from tests.recon.synthetic import turntable
 
 RADIUS = 0.02
@@ -79,6 +82,42 @@ def test_the_mesh_stays_what_it_was_but_for_its_places(before: Reconstruction, a
     assert after.environment.min() > 0
 
 
+@pytest.fixture(scope="module")
+def bumps() -> tuple[Capture, Reconstruction, Reconstruction]:
+    """A ball with bumps on one half, fitted from its light and its mean shape, without a normal map and with one."""
+    torch.set_num_threads(1)
+    capture = turntable(bumpy_ball(5), views=12, size=80, elevations=(15.0, 50.0), grid=2)
+    start, brief = smooth_ball(capture), replace(BRIEF, side_px=80, steps=60)
+    without = finished(capture, start, replace(brief, relief_rate=0.0), seed=3)
+    return capture, without, finished(capture, start, brief, seed=3)
+
+
+@pytest.mark.slow
+def test_bumps_finer_than_the_mesh_are_in_the_normal_map(bumps) -> None:
+    """Not as colour, which meets photographs nearly as well. Where there are none, no noise is painted either."""
+    _, without, found = bumps
+    assert without.maps is not None and found.maps is not None
+    assert found.facts["held_out_psnr_db"] > without.facts["held_out_psnr_db"] + 0.5
+    places, _, mapped = mapped_normals(found, found.maps)
+    truth, seen = bumpy_normals(places), found.maps.confidence[found.maps.atlas.covered] > 0.5
+    _, _, plain = mapped_normals(without, without.maps)
+    rough, flat = seen & (places[:, 0] > 0.35 * RADIUS), seen & (places[:, 0] < -0.05 * RADIUS)
+    assert degrees(mapped, truth)[rough].mean() < 0.65 * degrees(plain, bumpy_normals(places))[rough].mean()
+    assert degrees(mapped, truth)[flat].mean() < 1.1
+    relief = mapped - places / np.linalg.norm(places, axis=1, keepdims=True)
+    true = truth - places / np.linalg.norm(places, axis=1, keepdims=True)
+    assert np.corrcoef(relief[rough].ravel(), true[rough].ravel())[0, 1] > 0.8
+
+
+def test_without_a_rate_the_normal_map_stays_flat(bumps) -> None:
+    _, without, found = bumps
+    assert without.maps is not None and found.maps is not None and without.maps.normal is not None
+    assert np.array_equal(without.maps.normal, np.broadcast_to([0.0, 0, 1], without.maps.normal.shape))
+    far = np.asarray(distance_transform_edt(~found.maps.atlas.covered)) > GUTTER
+    assert found.maps.normal is not None
+    assert np.ptp(found.maps.normal[far], axis=0).max() == 0, "what no chart needs is left alone"
+
+
 def test_same_seed_same_maps(ball: Capture, before: Reconstruction) -> None:
     torch.set_num_threads(1)
     brief = replace(BRIEF, steps=3, final_draws=4)
@@ -88,6 +127,9 @@ def test_same_seed_same_maps(ball: Capture, before: Reconstruction) -> None:
     assert other.maps is not None
     assert np.array_equal(first.vertices, second.vertices)
     assert np.array_equal(first.maps.albedo, second.maps.albedo)
+    assert first.maps.normal is not None and second.maps.normal is not None
+    assert np.array_equal(first.maps.normal, second.maps.normal)
+    assert np.ptp(first.maps.normal) > 0
     assert not np.array_equal(first.maps.albedo, other.maps.albedo)
 
 
