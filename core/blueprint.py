@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from core.distributions import Distribution, Quantity
 from core.models import FileModel
@@ -18,6 +18,12 @@ class Limit(FileModel):
     min: float | None = None
     max: float | None = None
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Limit:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min no greater than max, got {self.min:g} and {self.max:g}")
+        return self
+
     def holds(self, value: float) -> bool:
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
@@ -26,7 +32,13 @@ class Facing(FileModel):
     """Faces whose outward normal lies within an angle of a direction in the part's frame."""
 
     direction: tuple[float, float, float]
-    within_deg: float
+    within_deg: float = Field(ge=0, le=180)
+
+    @model_validator(mode="after")
+    def _points_somewhere(self) -> Facing:
+        if not any(self.direction):
+            raise ValueError(f"a direction, got {list(self.direction)}")
+        return self
 
 
 class Placement(FileModel):
@@ -46,7 +58,7 @@ class Placement(FileModel):
     edge_distance_mm: Limit = Limit(min=0.0)
     curvature_radius_mm: Limit = Limit()
     facing: Facing | None = None
-    spacing_mm: float = 0.5
+    spacing_mm: float = Field(default=0.5, ge=0)
     overlap: bool = False
     align: Literal["any", "along_lay", "across_lay", "along_edge", "down"] = "any"
     down: tuple[float, float, float] = (0.0, 0.0, -1.0)

@@ -88,5 +88,19 @@ def _from_number(value: Any) -> Any:
 Quantity = Annotated[Distribution, BeforeValidator(_from_number), Field(description="number or distribution")]
 
 
+def refuse_below(least: float, **quantities: Distribution | None) -> None:
+    """ValueError that names the first quantity which can be drawn below `least`. None: not given."""
+    for name, quantity in quantities.items():
+        if quantity is not None and quantity.bounds()[0] < least:
+            raise ValueError(f"{name} of at least {least:g}, got {quantity.bounds()[0]:g}")
+
+
+def refuse_zero(**quantities: Distribution | None) -> None:
+    """ValueError that names the first quantity which can be drawn as zero or less. None: not given."""
+    for name, quantity in quantities.items():
+        if quantity is not None and quantity.bounds()[0] <= 0:
+            raise ValueError(f"{name} above 0, got {quantity.bounds()[0]:g}")
+
+
 def constant(value: float) -> Distribution:
     return Distribution(constant=value)

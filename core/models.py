@@ -37,7 +37,7 @@ def load(model: type[M], path: Path) -> M:
 
 def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> RecipeError:
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains a missing one
-    where = ".".join(str(p) for p in first["loc"])
+    where = ".".join(p for p in map(str, first["loc"]) if not p.startswith("function-"))  # pydantic's own words
     if first["type"] == "extra_forbidden":
         key, known = str(first["loc"][-1]), _known_keys(model, first["loc"][:-1])
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)

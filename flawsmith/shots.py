@@ -16,7 +16,7 @@ from core.mesh import CAPTURED, Mesh
 from core.part import Part
 from core.seeds import child, child_seed
 from defects.procedural.apply import defect_part
-from defects.procedural.kinds import KINDS
+from defects.procedural.catalogue import check
 from defects.procedural.placement_ground import Ground
 from defects.procedural.workpiece import Workpiece
 from flawsmith.captured import load_part, offered
@@ -62,7 +62,7 @@ class Shot:
 
 def load_stock(recipe: Recipe, seed: int | None = None) -> Stock:
     """Read everything that the recipe names; lay the finish's tool marks on the part once per material."""
-    resolved = resolve(recipe, KINDS.__getitem__)
+    resolved = resolve(recipe)
     _refuse_impossible(resolved)
     choice = recipe.part
     part = load_part(resolved.part_path, choice)
@@ -104,7 +104,7 @@ def _refuse_uncaptured(part: Part, resolved: Resolved) -> None:
 def _refuse_impossible(resolved: Resolved) -> None:
     """InputError for a blueprint that cannot exist on one of the finishes, before anything is made."""
     for entry in resolved.blueprints:
-        kind = KINDS[entry.blueprint.kind]
+        kind = check(entry.blueprint, f"blueprint '{entry.blueprint.name}'")
         values = kind.parameters(entry.blueprint.sample(child(0, "possible")), entry.blueprint.name)
         for material in resolved.materials:
             kind.check(values, material)

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from scipy.spatial import ConvexHull
 
 from core.camera import as_matrix
-from core.distributions import Quantity, constant
+from core.distributions import Quantity, constant, refuse_below, refuse_zero
 from core.job import Backdrop
 from core.material import RGB
 from core.models import FileModel
@@ -52,6 +52,8 @@ class BackdropSpec(FileModel):
         missing = VALUES[self.kind] - set(self.values)
         if missing:
             raise ValueError(f"kind {self.kind} needs the value '{min(missing)}'")
+        refuse_zero(margin=self.margin)
+        refuse_below(0, brightness=self.brightness, roughness=self.roughness, **self.values)
         return self
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from core.camera import Camera, Sensor, as_matrix
-from core.distributions import Quantity, constant
+from core.distributions import Quantity, constant, refuse_zero
 from core.errors import InputError
 from core.models import FileModel
 from scenes.draw import Draw
@@ -59,6 +59,7 @@ class TelecentricLens(FileModel):
         low, high = self.magnification.bounds()
         if not 0 < self.range[0] <= low <= high <= self.range[1]:
             raise ValueError("needs 0 < range[0] <= magnification <= range[1]")
+        refuse_zero(working_distance_mm=self.working_distance_mm)
         return self
 
 
@@ -90,6 +91,11 @@ class CameraSpec(FileModel):
     metered_level: Quantity = constant(0.7)
     gain_per_radiance: float = Field(default=1.0, gt=0)
     gain_db: Quantity = constant(0.0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> CameraSpec:
+        refuse_zero(f_number=self.f_number, fill=self.fill, metered_level=self.metered_level)
+        return self
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from core.distributions import Quantity, constant
+from core.distributions import Quantity, constant, refuse_below, refuse_zero
 from core.material import RGB
 from core.models import FileModel
 
@@ -70,6 +70,11 @@ class Lamp(FileModel):
                     raise ValueError(f"{key} must be positive")
         if self.shape in ("ring", "dome") and self.height_mm.bounds()[1] >= self.width_mm.bounds()[0]:
             raise ValueError("height_mm (the inner diameter or hole) must be less than width_mm")
+        refuse_zero(spread_deg=self.spread_deg, temperature_k=self.temperature_k)
+        refuse_below(
+            0, distance_mm=self.distance_mm, radiance=self.radiance, segment_sigma=self.segment_sigma,
+            failed_segments=self.failed_segments,
+        )  # fmt: skip
         if self.copies < 1:
             raise ValueError("copies must be at least 1")
         return self
@@ -90,10 +95,10 @@ class Station(FileModel):
     version: int
     text: str
     lamps: tuple[Lamp, ...]
-    field_mm: float = 100.0
+    field_mm: float = Field(default=100.0, gt=0)
     scale_to: Literal["part", "view", "both", "none"] = "part"
     ambient_radiance: Quantity = constant(0.0)
-    balance_k: float = 5600.0
+    balance_k: float = Field(default=5600.0, gt=0)
     replaces_backdrop: bool = False
     meter: Literal["part", "frame", "highlights"] = "part"
 
@@ -102,4 +107,5 @@ class Station(FileModel):
         names = [lamp.name for lamp in self.lamps]
         if not names or len(set(names)) != len(names):
             raise ValueError("lamps need distinct names, and at least one lamp")
+        refuse_below(0, ambient_radiance=self.ambient_radiance)
         return self

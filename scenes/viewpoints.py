@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from core.distributions import Distribution, Quantity, constant
+from core.distributions import Distribution, Quantity, constant, refuse_zero
 from core.models import FileModel
 
 Rest = Literal["+x", "-x", "+y", "-y", "+z", "-z", "stable", "random_stable"]
@@ -95,6 +95,7 @@ class LookAtDefect(_Posed):
     def _has_field(self) -> LookAtDefect:
         if self.field_defects is None and self.field_mm is None:
             raise ValueError("give field_defects or field_mm")
+        refuse_zero(field_defects=self.field_defects, field_mm=self.field_mm)
         return self
 
 

@@ -18,6 +18,9 @@ from defects.procedural.kinds import KINDS
 PLACES = {"chip": "edge", "burr": "edge", "missing_feature": "feature"}
 """Kinds that need one sort of place; every other kind marks a face."""
 
+MEASURED = ("length_mm", "width_mm", "depth_mm", "label_area_mm2", "volume_mm3", "attempts")
+"""Sizes that are measured on finished marks, see docs/kinds-solid.md."""
+
 
 def load_catalogue(folder: Path) -> Mapping[str, Blueprint]:
     """Every `*.yaml` of `folder`, by blueprint name, sorted. InputError or RecipeError, one sentence each."""
@@ -56,11 +59,25 @@ def check(blueprint: Blueprint, origin: str) -> Kind:
             "correct placement.on",
         )
     _types(blueprint, kind, origin)
+    _limits(blueprint, kind, origin)
     for end in (0, 1):
         params = _params(blueprint, kind, end, origin)
         if not kind.reach_mm(params) > 0:
             raise RecipeError(f"{origin}: reach of {kind.reach_mm(params)} mm", "sizes above 0", "correct parameters")
     return kind
+
+
+def _limits(blueprint: Blueprint, kind: Kind, origin: str) -> None:
+    """Limits judge a parameter or a measured size: a misspelt one would pass, or fail, every mark."""
+    known = [*(f.name for f in fields(kind.params)), *MEASURED]
+    for key in (*blueprint.limits.accept, *blueprint.limits.reject):
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise RecipeError(
+                f"{origin}: a limit for '{key}', which kind '{kind.name}' does not have",
+                f"one of {', '.join(dict.fromkeys(known))}",
+                f"did you mean '{near[0]}'",
+            )
 
 
 def _params(blueprint: Blueprint, kind: Kind, end: int, origin: str) -> Any:

@@ -312,6 +312,10 @@ FAULTS = {
     "kind: chip": "on: face.*on: edge",
     "kind: missing_feature\nplacement: {on: feature}\nparameters: {feature: 3}": "'feature' is .*a word",
     "kind: missing_feature\nplacement: {on: feature}\nparameters: {feature: slot}": "feature is 'slot'",
+    "kind: scratch\nlimits: {accept: {lenght_mm: {max: 3}}}": "a limit for 'lenght_mm'.*did you mean 'length_mm'",
+    "kind: scratch\nlimits: {accept: {length_mm: {min: 3, max: 1}}}": "min no greater than max, got 3 and 1",
+    "kind: scratch\nplacement: {facing: {direction: [0, 0, 0], within_deg: 9}}": "a direction, got",
+    "kind: scratch\nparameters: {length_mm: {normal: [3, x]}}": "'parameters.length_mm.normal.1' is 'x'",
     "kind: scratch\nparameters: {length_mm: long}": "'length_mm' is 'long'.*a number",
 }
 

@@ -138,6 +138,15 @@ def test_a_region_without_faces_is_one_sentence(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_blueprint_with_a_word_for_a_number_is_refused_before_anything_is_made(tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: wrong\nversion: 1\nkind: scratch\ntext: x\nparameters: {length_mm: long}\n")
+    allowed = recipe(blueprints=str(wrong)).within(ROOT, allow_outside=True)
+    with pytest.raises(InputError, match="'length_mm' is 'long': expected a number"):
+        run(allowed, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_peel_without_a_coat_is_refused_before_anything_is_made(tmp_path):
     with pytest.raises(InputError, match=r"peel.*coat"):
         run(recipe(blueprints="paint_peel"), tmp_path / "x")

@@ -104,3 +104,9 @@ def test_a_lens_that_cannot_focus_is_refused() -> None:
     data["lens"]["range_mm"] = (20, 500)
     with pytest.raises(ValidationError, match="focal_mm < range_mm"):
         CameraSpec.model_validate(data)
+
+
+@pytest.mark.parametrize("key", ["f_number", "fill", "metered_level"])
+def test_what_a_camera_divides_by_is_never_zero(key: str) -> None:
+    with pytest.raises(ValidationError, match=f"{key} above 0, got 0"):
+        CameraSpec.model_validate(SPECS["area_5mp_25mm"].model_dump() | {key: {"uniform": (0, 1)}})

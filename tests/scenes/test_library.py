@@ -44,6 +44,8 @@ def test_environment_images_are_in_the_bpy_wheel() -> None:
         ({"lamps": []}, "at least one lamp"),
         ({"field_mm": "wide"}, "field_mm"),
         ({"ambient_radiance": {"uniform": [2, 1]}}, "low <= high"),
+        ({"ambient_radiance": {"normal": [0.1, 0.1]}}, "ambient_radiance of at least 0"),
+        ({"balance_k": 0}, "greater than 0"),
     ],
 )
 def test_wrong_stations_are_refused(change: dict, match: str) -> None:
@@ -60,6 +62,8 @@ def test_wrong_stations_are_refused(change: dict, match: str) -> None:
         ({"temperature_k": 5000, "colour": [1, 0, 0]}, "exclude each other"),
         ({"height_mm": 400}, "less than width_mm"),
         ({"radius_mm": 4}, "unknown key"),
+        ({"radiance": -5}, "radiance of at least 0, got -5"),
+        ({"temperature_k": {"uniform": [0, 6000]}}, "temperature_k above 0, got 0"),
     ],
 )
 def test_wrong_lamps_are_refused(change: dict, match: str) -> None:
@@ -75,6 +79,10 @@ def test_backdrops_know_their_values() -> None:
         parse(BackdropSpec, data | {"values": {**data["values"], "depth_mm": 3}}, "tray.yaml")
     with pytest.raises(RecipeError, match="needs the value"):
         parse(BackdropSpec, data | {"values": {}}, "tray.yaml")
+    with pytest.raises(RecipeError, match="rim_mm of at least 0, got -1"):
+        parse(BackdropSpec, data | {"values": {**data["values"], "rim_mm": -1}}, "tray.yaml")
+    with pytest.raises(RecipeError, match="margin above 0"):
+        parse(BackdropSpec, data | {"margin": -1}, "tray.yaml")
 
 
 def test_a_file_is_named_as_what_it_holds(tmp_path: Path) -> None:
