@@ -7,11 +7,14 @@ part whose sides turn under (a sphere) shows no such end and keeps its cone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from recon.capture.model import Capture, View
+from recon.isosurface import vertex_normals
 
 SQUARE = 0.35
 """A face counts as seen from this cosine; the cone's own faces have none towards the lowest camera, by construction."""
@@ -24,6 +27,10 @@ ROUNDED = 2.5
 """Spacings by which what cameras see may reach below a wall before the wall counts as turning under."""
 LEAST_CUT = 4.0
 """Spacings below the table that the hull must reach for a cut to be worth it."""
+LEVEL, MOSTLY = 0.98, 0.5
+"""Cosine from which a face lies level, and the share of what faces down that makes an underside flat."""
+FACES_DOWN = 0.3
+"""An unseen vertex belongs to the underside from this cosine on."""
 
 
 class Plane(NamedTuple):
@@ -33,37 +40,107 @@ class Plane(NamedTuple):
     height: float
 
 
+class _Walls(NamedTuple):
+    """ends: (SECTORS,) height at which what cameras see ends in each sector round the axis, infinite where nothing is
+    seen. standing: (SECTORS,) bool, a wall ends there sharply. lowest: of the standing walls, the CONTACTS-th."""
+
+    ends: np.ndarray
+    standing: np.ndarray
+    lowest: float
+
+
 def table_under(capture: Capture, vertices: np.ndarray, faces: np.ndarray, spacing: float) -> Plane | None:
     """Where the table's top must be, by a hull (vertices (n, 3), faces (m, 3)) of such sample spacing. None where the
     part was turned over or its underside was photographed, nothing turned, or the hull shows no end of its walls."""
+    up = upwards(capture, vertices)
+    walls = None if up is None else _walls(capture, vertices, faces, up, spacing, corner=False)
+    if up is None or walls is None or walls.lowest - float((vertices @ up).min()) < LEAST_CUT * spacing:
+        return None
+    return Plane(up, float(walls.ends.min()) - 0.5 * spacing)
+
+
+def stands_flat(capture: Capture, vertices: np.ndarray, faces: np.ndarray) -> bool:
+    """Whether most of what faces down lies in one plane, as where a table cut a hull off."""
+    up = upwards(capture, vertices)
+    if up is None:
+        return False
+    normals, area = _normals(vertices, faces)
+    height = vertices[faces].mean(1) @ up
+    down = area * np.maximum(-(normals @ up), 0)
+    level = (normals @ up < -LEVEL) & (np.abs(height - height.min()) < 0.5 * _edge(vertices, faces))
+    return bool(down[level].sum() > MOSTLY * down.sum())
+
+
+def flattened(capture: Capture, vertices: np.ndarray, faces: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """(n, 3): the unseen underside, laid onto the plane in which the walls about it end.
+
+    No photograph holds it, so that a fit drags it along with the rim. unseen: (n,) bool. What hangs over without
+    reaching down to the table stays, and so does all of it where walls show no end.
+    """
+    up, spacing = upwards(capture, vertices), _edge(vertices, faces)
+    walls = None if up is None else _walls(capture, vertices, faces, up, spacing, corner=True)
+    if up is None or walls is None:
+        return vertices
+    table = float(np.median(walls.ends[walls.standing & (walls.ends < walls.lowest + spacing)]))
+    height = vertices @ up
+    under = unseen & (vertex_normals(vertices, faces) @ up < -FACES_DOWN)
+    edges = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = edges[under[edges].all(1)]
+    joined = coo_matrix((np.ones(len(edges)), tuple(edges.T)), shape=(len(vertices),) * 2)
+    piece: Any = connected_components(joined, directed=False)[1]
+    lowest = np.full(piece.max() + 1, np.inf)
+    np.minimum.at(lowest, piece[under], height[under])
+    laid = under & (lowest[piece] < table + 2 * spacing)
+    return vertices + np.where(laid, table - height, 0.0)[:, None] * up
+
+
+def upwards(capture: Capture, vertices: np.ndarray) -> np.ndarray | None:
+    """(3,) unit, the turntable's axis away from the table; None where nothing turned, the part was seated more than
+    once, or some camera stands no higher than the part."""
     session = capture.sessions[0]
     if len(capture.sessions) != 1 or session.axis is None:
         return None
     up = session.axis / np.linalg.norm(session.axis)
-    views, middle = capture.training, vertices.mean(0)
-    ways = np.array([v.centre - middle for v in views])
+    ways = np.array([v.centre - vertices.mean(0) for v in capture.training])
     rise = (ways / np.linalg.norm(ways, axis=1, keepdims=True)) @ up
     if (np.abs(rise) < 1e-3).any() or abs(np.sign(rise).sum()) != len(rise):
-        return None  # some camera stands no higher than the part, or they stand on both sides
-    up = up * np.sign(rise[0])
-    corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    area = np.linalg.norm(normals, axis=1)
-    normals = normals / np.maximum(area, 1e-300)[:, None]
-    centres = corners.mean(1)
-    height, outward = centres @ up, (centres - middle) - ((centres - middle) @ up)[:, None] * up
+        return None
+    return up * np.sign(rise[0])
+
+
+def _walls(
+    capture: Capture, vertices: np.ndarray, faces: np.ndarray, up: np.ndarray, spacing: float, corner: bool
+) -> _Walls | None:
+    """corner: a face's height is its lowest corner's, not its middle's. None where no walls end on a table."""
+    middle = vertices.mean(0)
+    normals, _ = _normals(vertices, faces)
+    centres = vertices[faces].mean(1)
+    height = (vertices[faces] @ up).min(1) if corner else centres @ up
+    outward = (centres - middle) - ((centres - middle) @ up)[:, None] * up
     away = np.einsum("ij,ij->i", normals, outward) / np.maximum(np.linalg.norm(outward, axis=1), 1e-300)
-    seen = (away > 0) & _seen(centres, normals, views)
+    seen = (away > 0) & _seen(centres, normals, capture.training)
     sector = _sector(outward, up)
     ends = _lowest(height, sector, seen)
     walls = _lowest(height, sector, seen & (away > UPRIGHT) & (np.abs(normals @ up) < UPRIGHT))
-    standing = np.sort(walls[np.isfinite(walls) & (walls - ends < ROUNDED * spacing)])
-    if len(standing) < CONTACTS:
+    standing = np.isfinite(walls) & (walls - np.where(np.isfinite(ends), ends, 0) < ROUNDED * spacing)
+    if standing.sum() < CONTACTS:
         return None
-    table = float(standing[CONTACTS - 1])
-    if ends.min() < table - ROUNDED * spacing or table - float((vertices @ up).min()) < LEAST_CUT * spacing:
-        return None
-    return Plane(up, float(ends.min()) - 0.5 * spacing)
+    lowest = float(np.sort(walls[standing])[CONTACTS - 1])
+    return None if ends.min() < lowest - ROUNDED * spacing else _Walls(ends, standing, lowest)
+
+
+def _normals(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(m, 3) unit normals and (m,) twice the areas."""
+    corners = vertices[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(normals, axis=1)
+    return normals / np.maximum(area, 1e-300)[:, None], area
+
+
+def _edge(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Mean length of an edge."""
+    corners = vertices[faces]
+    return float(np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).mean())
 
 
 def _lowest(height: np.ndarray, sector: np.ndarray, chosen: np.ndarray) -> np.ndarray:

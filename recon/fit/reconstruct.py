@@ -31,6 +31,7 @@ from recon.plain import MARKED, MOST_LOST_DB, colour_of, evened, one_coloured
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
+from recon.standing import flattened, stands_flat
 from recon.stereo import dug
 
 SKIPPED_LIMIT = 0.01
@@ -59,6 +60,7 @@ def reconstruct(
     vertices, faces = start if start is not None else beginning(capture, settings)
     frame = UnitFrame.of(vertices)
     unit = frame.unit(vertices)
+    flat = stands_flat(capture, vertices, faces)
     fit: Fit | None = None
     done, key = 0, key_of(capture, settings, seed, vertices)
     kept = None if checkpoint is None else load(checkpoint, key, device)
@@ -94,6 +96,8 @@ def reconstruct(
             "check the capture's poses and masks, or lower the rates",
         )
     views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
+    if flat:
+        unit = _laid(fit, capture, views, frame, settings)
     if settings.pose_rounds:
         apart = [t for t in views if capture.views[t.number].held_out]
         capture = refined(
@@ -129,6 +133,17 @@ def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndar
     faces (m, 3)."""
     hull = standing_hull(capture, settings.hull_resolution)
     return dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull
+
+
+def _laid(fit: Fit, capture: Capture, views: list[Target], frame: UnitFrame, settings: Settings) -> np.ndarray:
+    """Lay the underside that no training photograph holds back onto the table (`recon.standing`), in place; returns
+    the vertices (n, 3), unit frame."""
+    training = [t for t in views if not capture.views[t.number].held_out]
+    unseen = sees(fit, training, LIFT * settings.stages[-1].cell).sum(0) == 0
+    part = frame.part(fit.vertices.cpu().numpy().astype(np.float64))
+    laid = frame.unit(flattened(capture, part, fit.faces, unseen))
+    fit.vertices = torch.as_tensor(laid.astype(np.float32), device=fit.vertices.device)
+    return laid
 
 
 def _one_colour(

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from recon.hull import carve, standing_hull
-from recon.standing import table_under
+from recon.standing import flattened, stands_flat, table_under, upwards
 from tests.recon.turntables import turntable
 
 RESOLUTION = 64
@@ -73,3 +73,49 @@ def test_no_table_is_claimed_without_one(why):
         ]
         capture = capture.with_views(views)
     assert table_under(capture, hull.vertices, hull.faces, hull.spacing) is None
+
+
+def fine(mesh: trimesh.Trimesh, edge: float = 0.002) -> tuple[np.ndarray, np.ndarray]:
+    vertices, faces = trimesh.remesh.subdivide_to_size(np.array(mesh.vertices), np.array(mesh.faces), edge)
+    merged = trimesh.Trimesh(vertices, faces)
+    return np.array(merged.vertices, float), np.array(merged.faces)
+
+
+def mushroom() -> trimesh.Trimesh:
+    """A wide cap on a foot: its underside hangs over and does not reach the table."""
+    foot, cap = trimesh.creation.box((0.02, 0.02, 0.02)), trimesh.creation.box((0.05, 0.05, 0.01))
+    cap.apply_translation((0, 0, 0.015))
+    return trimesh.boolean.union([foot, cap], engine="manifold")
+
+
+def test_what_a_cut_hull_stands_on_is_flat_and_a_ball_is_not():
+    capture = capture_of(trimesh.creation.box((0.04, 0.03, 0.02)))
+    assert stands_flat(capture, *standing_hull(capture, RESOLUTION))
+    hull = carve(capture, RESOLUTION)
+    assert not stands_flat(capture, hull.vertices, hull.faces), "a cone is no flat underside"
+    round_one = capture_of(trimesh.creation.icosphere(4, 0.02))
+    assert not stands_flat(round_one, *standing_hull(round_one, RESOLUTION))
+
+
+def test_an_unseen_underside_is_laid_back_onto_the_table():
+    made = mushroom()
+    capture = capture_of(made)
+    up = upwards(capture, np.array(made.vertices))
+    vertices, faces = fine(made)
+    height = vertices @ up
+    low = height.min()
+    across = np.linalg.norm(vertices - height[:, None] * up, axis=1)
+    inner = (height < low + 1e-9) & (across < 0.009)
+    hanging = (np.abs(height - (low + 0.02)) < 1e-9) & (across > 0.012)
+    assert inner.sum() > 20 and hanging.sum() > 20
+    dented = vertices + np.where(inner, 0.004 * np.cos(across / 0.009 * np.pi / 2), 0.0)[:, None] * up
+    laid = flattened(capture, dented, faces, inner | hanging)
+    assert np.abs((laid @ up)[inner] - low).max() < 2e-4 < 0.003 < (dented @ up)[inner].max() - low
+    assert np.array_equal(laid[~inner], dented[~inner]), "what hangs over stays, and so does what was seen"
+
+
+def test_an_underside_stays_where_no_wall_ends_on_a_table():
+    ball = trimesh.creation.icosphere(4, 0.02)
+    capture, vertices = capture_of(ball), np.array(ball.vertices)
+    unseen = vertices @ upwards(capture, vertices) < -0.01
+    assert np.array_equal(flattened(capture, vertices, np.array(ball.faces), unseen), vertices)
