@@ -51,7 +51,10 @@ def _sentence(model: type[BaseModel], error: ValidationError, origin: str) -> Re
         given, known = first["ctx"]["tag"], first["ctx"]["expected_tags"]
         near = difflib.get_close_matches(given, known.replace("'", "").split(", "), n=1, cutoff=0.0)
         return RecipeError(f"{origin}: '{where}' is '{given}'{more}", f"one of {known}", f"did you mean '{near[0]}'")
-    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    wanted = (
+        first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("Value should have ")
+    )
+    wanted = wanted.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
     if not where:
         return RecipeError(f"{origin} contradicts itself{more}", f"what makes sense together ({wanted})", "correct it")
     return RecipeError(f"{origin}: '{where}' is {_shown(first.get('input'))}{more}", wanted, f"correct '{where}'")
