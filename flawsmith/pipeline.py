@@ -30,7 +30,7 @@ from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
 from flawsmith.reconstruction import RefusedCapture, with_reconstruction
 from flawsmith.refine import Refiner, refined_stock, refiner_of
-from flawsmith.shots import Shot, Stock, draw_shot, load_stock
+from flawsmith.shots import Shot, Stock, draw_shot, load_stock, refuse_unplaceable
 from flawsmith.versions import versions
 from render.client import Renderer, blender_version
 from render.frames import read_frame, read_ids
@@ -81,6 +81,8 @@ def run(
     writer = DatasetWriter(out, header(stock, blender))
     todo = [i for i in range(count) if i not in writer.finished]
     try:
+        if not writer.finished:
+            refuse_unplaceable(stock)
         with Renderer(device, blender) as renderer:
             for done, index in enumerate(todo, count - len(todo)):
                 if progress:

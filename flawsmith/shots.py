@@ -110,6 +110,26 @@ def _refuse_impossible(resolved: Resolved) -> None:
             kind.check(values, material)
 
 
+def refuse_unplaceable(stock: Stock) -> None:
+    """PlacementError for a blueprint that an image may draw and that finds no place on the part, alone on it, in as
+    many tries as an image has: said before the first image rather than in the middle of a run."""
+    recipe, material = stock.resolved.recipe, stock.resolved.materials[0]
+    for entry in stock.resolved.blueprints:
+        most = recipe.defects_per_image if entry.count is None else entry.count
+        if recipe.good_fraction == 1 or entry.weight == 0 or most.bounds()[1] < 1:
+            continue
+        for attempt in range(recipe.tries):
+            try:
+                defect_part(
+                    stock.part, (entry.blueprint,), material=material, seed=child_seed(0, "possible", attempt),
+                    allowed=stock.allowed, prepared=stock.works[material.name],
+                )  # fmt: skip
+                break
+            except PlacementError:
+                if attempt == recipe.tries - 1:
+                    raise
+
+
 def draw_shot(stock: Stock, index: int, count: int, attempt: int) -> Shot:
     """Everything drawn for one image. Views of one specimen share its draw, its finish and its defects."""
     resolved, root = stock.resolved, stock.seed

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DatasetError, InputError, RenderError
+from core.errors import DatasetError, InputError, PlacementError, RenderError
 from flawsmith.check import check
 from flawsmith.dataset import read_manifest
 from flawsmith.pipeline import run
@@ -144,6 +144,14 @@ def test_a_blueprint_with_a_word_for_a_number_is_refused_before_anything_is_made
     allowed = recipe(blueprints=str(wrong)).within(ROOT, allow_outside=True)
     with pytest.raises(InputError, match="'length_mm' is 'long': expected a number"):
         run(allowed, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_blueprint_that_fits_nowhere_is_refused_before_the_first_image(tmp_path):
+    part = "examples/parts/bearing_housing.step"
+    impossible = recipe(part=part, blueprints=[{"name": "dent_impact", "weight": 99}, "boss_missing"], tries=3)
+    with pytest.raises(PlacementError, match=r"no free boss .* fits blueprint 'boss_missing'"):
+        run(impossible, tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
