@@ -15,6 +15,7 @@ from recon.bake import Maps
 from recon.capture.model import Capture, View
 from recon.raster.protocol import Fragments, Topology
 from recon.raster.warp_backend import WarpRasterizer
+from recon.relit import gain
 from recon.result import Reconstruction
 from recon.shading import vertex_normals
 from recon.sights import linear_in_albedo
@@ -31,8 +32,8 @@ SHOWN_PX = 256
 class Strip:
     """One view, sRGB (h, w, 3) float32 before black.
 
-    photo: the part alone. render: the fit's own picture, with its maps but the normal map, which `Shading` knows
-    nothing of. plain: with its vertices' albedo instead. normals: the normal map's where there is one; camera frame,
+    photo: the part alone. render: the fit's own picture, with its maps; of a normal map what soft light makes of it.
+    plain: with its vertices' albedo instead. normals: the normal map's where there is one; camera frame,
     x right, y up, z to the camera, -1 at 0 and 1 at 1. albedo: of the maps. confidence, mask, alpha: (h, w); mask of
     the photograph, alpha of the mesh.
     """
@@ -130,20 +131,26 @@ def _layers(found: Reconstruction, maps: Maps, view: View, pose: np.ndarray, num
     looked = rasterizer.texture(image, rasterizer.interpolate(uv, own, seen)).numpy()
     out |= {"albedo": looked[..., :3] * out["alpha"], "confidence": looked[..., 3:] * out["alpha"]}
     if maps.normal is not None:
-        out["normals"] = _bent(found, maps, seen) @ pose[:3, :3].T * out["alpha"]
+        smooth, turned, metallic = _bent(found, maps, seen)
+        room = [n @ view.room_from_part.T for n in (smooth, turned)]
+        out["factor"] = out["factor"] * (1 + (1 - metallic) * (gain(found.environment, *room) - 1))
+        out["normals"] = turned @ pose[:3, :3].T * out["alpha"]
     return out
 
 
-def _bent(found: Reconstruction, maps: Maps, seen: Fragments) -> np.ndarray:
-    """(h, w, 3) part frame, by the normal map."""
+def _bent(found: Reconstruction, maps: Maps, seen: Fragments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Smooth normals (h, w, 3) in the part's frame, those of the normal map, and its metallic (h, w, 1)."""
     fans, points = Fans.of(found.faces, maps.atlas.uv), torch.tensor(found.vertices, dtype=torch.float32)
     normals, rasterizer = smooth_normals(points, fans.faces), WarpRasterizer()
     smooth = rasterizer.interpolate(normals, fans.faces.int(), seen)
     along = rasterizer.interpolate(torch.cat([fans.uv, tangents(fans, points, normals)], 1), fans.fan, seen)
-    normal = rasterizer.texture(torch.tensor(maps.normal), along[..., :2]).reshape(-1, 3)
+    image = torch.tensor(np.dstack([maps.normal, maps.metallic]))
+    looked = rasterizer.texture(image, along[..., :2]).reshape(-1, 4)
     side = fans.side[seen.face.long().clamp(min=0)].reshape(-1, 1)
-    relief = normal[:, :2] / normal[:, 2:].clamp(min=1e-3)
-    return bent(smooth.reshape(-1, 3), along[..., 2:].reshape(-1, 3), side, relief).reshape(smooth.shape).numpy()
+    relief = looked[:, :2] / looked[:, 2:3].clamp(min=1e-3)
+    turned = bent(smooth.reshape(-1, 3), along[..., 2:].reshape(-1, 3), side, relief).reshape(smooth.shape)
+    metallic = looked[:, 3:].reshape(*smooth.shape[:2], 1)
+    return torch.nn.functional.normalize(smooth, dim=2).numpy(), turned.numpy(), metallic.numpy()
 
 
 def _pooled(image: np.ndarray) -> np.ndarray:

@@ -12,15 +12,18 @@ import trimesh
 from scipy.ndimage import distance_transform_edt
 
 from core.errors import GeometryError
+from core.seeds import child
 from recon.bake import GUTTER
 from recon.capture.model import Capture
 from recon.finish import finished
 from recon.finish.picture import even_draws, facing
 from recon.fit import Settings, Stage, preset, reconstruct
 from recon.fit.settings import Finish
+from recon.relit import gain, harmonics, soft_light
 from recon.result import Reconstruction
 from recon.solve import solve
-from tests.recon.bumpy import bumpy_ball, bumpy_normals, degrees, mapped_normals, smooth_ball
+from recon.strips import strip
+from tests.recon.bumpy import bumpy_ball, bumpy_normals, degrees, mapped_normals, room_light, smooth_ball
 from tests.recon.synthetic import turntable
 
 RADIUS = 0.02
@@ -107,6 +110,30 @@ def test_bumps_finer_than_the_mesh_are_in_the_normal_map(bumps) -> None:
     relief = mapped - places / np.linalg.norm(places, axis=1, keepdims=True)
     true = truth - places / np.linalg.norm(places, axis=1, keepdims=True)
     assert np.corrcoef(relief[rough].ravel(), true[rough].ravel())[0, 1] > 0.8
+
+
+def test_strips_show_the_bumps(bumps) -> None:
+    """What a report shows of a view is nearer to its photograph than the same without the normal map."""
+    capture, _, found = bumps
+    assert found.maps is not None
+    for number in (2, 7):
+        with_, none = (strip(capture, found, m, number) for m in (found.maps, replace(found.maps, normal=None)))
+        assert with_.psnr_db > none.psnr_db + 0.5
+        assert np.abs(with_.normals - none.normals).max() > 0.1
+
+
+def test_soft_light_is_what_a_cosine_gathers() -> None:
+    """Against quadrature, for the lamps and the sky of the room; a normal that does not bend changes nothing."""
+    light, rng = room_light(64), child(3, "normals")
+    normals = rng.standard_normal((50, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    rise, turn = (np.pi / 2 - (np.arange(64) + 0.5) / 64 * np.pi), (np.arange(128) + 0.5) / 64 * np.pi - np.pi
+    ways = np.stack(np.broadcast_arrays(np.cos(rise)[:, None] * np.cos(turn), np.cos(rise)[:, None] * np.sin(turn),
+                                        np.sin(rise)[:, None]), -1)  # fmt: skip
+    share = light * (np.cos(rise)[:, None, None] * (np.pi / 64) ** 2) / np.pi
+    true = np.clip(normals @ ways.reshape(-1, 3).T, 0, None) @ share.reshape(-1, 3)
+    assert np.abs(harmonics(normals) @ soft_light(light) - true).max() < 0.09 * true.max()
+    np.testing.assert_allclose(gain(light, normals, normals), 1)
 
 
 def test_without_a_rate_the_normal_map_stays_flat(bumps) -> None:
