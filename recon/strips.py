@@ -144,6 +144,7 @@ def _bent(found: Reconstruction, maps: Maps, seen: Fragments) -> tuple[np.ndarra
     normals, rasterizer = smooth_normals(points, fans.faces), WarpRasterizer()
     smooth = rasterizer.interpolate(normals, fans.faces.int(), seen)
     along = rasterizer.interpolate(torch.cat([fans.uv, tangents(fans, points, normals)], 1), fans.fan, seen)
+    assert maps.normal is not None
     image = torch.tensor(np.dstack([maps.normal, maps.metallic]))
     looked = rasterizer.texture(image, along[..., :2]).reshape(-1, 4)
     side = fans.side[seen.face.long().clamp(min=0)].reshape(-1, 1)

@@ -127,7 +127,7 @@ def _run(
             seen = picture(scene, views[n], stands[n], rasterizer, drawn, settings.draws, settings.sigma_px)
             one, two = losses(seen, views[n])
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
-        smooth = evenness(state, scene.texels, settings)
+        smooth = evenness(state, scene, settings)
         total = colour + settings.mask_weight * mask + smooth
         shape.zero_grad()
         rest.zero_grad()
@@ -152,12 +152,13 @@ def _run(
     return {"steps": done, "skipped_steps": skipped, "stopped_early": early, "history": history}
 
 
-def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tensor:
+def evenness(state: State, scene: Scene, settings: Finish) -> torch.Tensor:
     """() Albedo, gloss and relief even between texels, relief as heights have it and near flat, light even and near
     grey, gains near one; the mean albedo stays where it was, as photographs alone cannot tell it from the light's
     strength.
     """
-    albedo, gloss, relief, charted = texels[..., :3], texels[..., 3:5], texels[..., 5:], state.charted
+    albedo, gloss, charted = scene.looks[..., :3], scene.looks[..., 3:], state.charted
+    relief = torch.cat([*scene.reliefs], -1)
     mean = albedo[charted].mean()
     light = state.light_raw
     uneven = (light - light.roll(1, 1)).abs().mean() + (light[1:] - light[:-1]).abs().mean()
@@ -168,7 +169,7 @@ def evenness(state: State, texels: torch.Tensor, settings: Finish) -> torch.Tens
         settings.albedo_smoothness * steps_between(albedo, charted) / mean
         + settings.gloss_smoothness * steps_between(gloss, charted)
         + settings.relief_smoothness * steps_between(relief, charted)
-        + settings.relief_curl * curl(relief, charted)
+        + settings.relief_curl * (curl(scene.reliefs[0], charted) + curl(scene.reliefs[1], charted)) / 2
         + settings.relief_flatness * (relief[charted] ** 2).mean()
         + settings.light_smoothness * (uneven + grey)
         + drift
@@ -198,7 +199,8 @@ def _result(
     told: dict[str, Any],
 ) -> Reconstruction:
     vertices, device = state.vertices, state.latent.device
-    scene = Scene.of(state, Occluder(vertices, state.topology.faces), LIFT * state.edge)
+    relief = state.finer.agreed(state.reliefs)
+    scene = Scene.of(state, Occluder(vertices, state.topology.faces), LIFT * state.edge, relief)
     drawn = torch.Generator(device).manual_seed(child_seed(seed, "finish pictures") % 2**63)
     said, shadings = [], []
     for target, stand, before in zip(views, stands, found.shadings, strict=True):
@@ -229,7 +231,7 @@ def _result(
         history=[*found.history, *told["history"]],
         facts=facts,
     )
-    texels = filled(scene.texels.cpu().numpy(), atlas.covered)
+    texels = filled(torch.cat([scene.looks, relief], -1).cpu().numpy(), atlas.covered)
     maps = replace(
         bake(capture, result, atlas=atlas), albedo=texels[..., :3], roughness=texels[..., 3], metallic=texels[..., 4],
         normal=normal_map(texels[..., 5:]),

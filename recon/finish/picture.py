@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from recon.finish.relief import half_of
 from recon.finish.state import State
 from recon.fit.problem import Target
 from recon.montecarlo.denoise import denoised
@@ -22,24 +23,27 @@ LEAST_COSINE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The state at one step. environment, vertices, normals and texels (s, s, 7) carry gradients; tangents (one a fan
-    of the state's) do not, and occluder stands still."""
+    """The state at one step. environment, vertices, normals, looks (s, s, 5) and reliefs
+    (2, s, s, 2) of the state carry gradients; tangents (one a fan) do not, and occluder stands still."""
 
     state: State
     vertices: torch.Tensor
     normals: torch.Tensor
     tangents: torch.Tensor
-    texels: torch.Tensor
+    looks: torch.Tensor
+    reliefs: torch.Tensor
     environment: Environment
     occluder: Occluder
     lift: float
 
     @staticmethod
-    def of(state: State, occluder: Occluder, lift: float) -> Scene:
+    def of(state: State, occluder: Occluder, lift: float, relief: torch.Tensor | None = None) -> Scene:
+        """relief: (s, s, 2) for all views, in place of what each half of them has fitted."""
         vertices = state.vertices
         normals = smooth_normals(vertices, state.fans.faces)
         along = tangents(state.fans, vertices.detach(), normals.detach())
-        return Scene(state, vertices, normals, along, state.texels, state.environment, occluder, lift)
+        reliefs = state.reliefs if relief is None else relief.expand(2, *relief.shape)
+        return Scene(state, vertices, normals, along, state.looks, reliefs, state.environment, occluder, lift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,8 @@ def picture(
     columns = torch.cat([scene.vertices, scene.normals, stand.bounced], 1)
     layers = rasterizer.interpolate(columns, state.topology.faces, fragments)
     mapped = rasterizer.interpolate(torch.cat([state.fans.uv, scene.tangents], 1), state.fans.fan, fragments)
-    texels = rasterizer.texture(scene.texels, mapped[..., :2])
+    image = torch.cat([scene.looks, scene.reliefs[half_of(target.number)]], -1)
+    texels = rasterizer.texture(image, mapped[..., :2])
     albedo, covered = texels[..., :3], fragments.covered
     flat, along, looks = layers[covered], mapped[covered][:, 2:], texels[covered]
     normals = bent(flat[:, 3:6], along, state.fans.side[fragments.face[covered].long()][:, None], looks[:, 5:])

@@ -35,6 +35,20 @@ class Finer:
         """(s, s, 2) less its mean over the charts' texels about each."""
         return relief - _blurred(relief * self.charted[..., None], self.kernel) / self.near[..., None]
 
+    def agreed(self, halves: torch.Tensor) -> torch.Tensor:
+        """(s, s, 2) of two (2, s, s, 2) that were fitted to photographs of their own: their mean, as far as they agree
+        about a texel. What one photograph's noise or gloss made up is not in the other half: of signal S and noise N in
+        each, the mean is kept by S / (S + N / 2) (Wiener), and S is what the two have in common."""
+        mean = halves.mean(0)
+        power = torch.stack([(halves[0] * halves[1]).sum(-1), (mean**2).sum(-1)], -1) * self.charted[..., None]
+        common, whole = _blurred(power, self.kernel).unbind(-1)
+        return mean * (common / whole.clamp(min=1e-12)).clamp(0, 1)[..., None]
+
+
+def half_of(view: int) -> int:
+    """0 or 1: whose relief a view fits. Neighbours in pairs, as rings of two elevations often take turns."""
+    return view // 2 % 2
+
 
 def curl(relief: torch.Tensor, charted: torch.Tensor) -> torch.Tensor:
     """() Mean over the charts (s, s) of how far a relief is from that of any heights: round a texel their slopes add up

@@ -28,8 +28,9 @@ DARKEST = 1e-4
 @dataclass(eq=False)
 class State:
     """latent: (n, 3) of the preconditioned vertices, unit frame. albedo_raw: (s, s, 3) logits, row 0 at v = 1.
-    gloss_raw: (s, s, 2) logits of roughness and metallic. relief_raw: (s, s, 2), of which `relief` is what the vertices
-    cannot have. light_raw: (h, 2 h, 3) logarithm. gains_raw: (views, 3).
+    gloss_raw: (s, s, 2) logits of roughness and metallic. relief_raw: (2, s, s, 2), one for each half of the
+    photographs, of which `reliefs` is what the vertices cannot have. light_raw: (h, 2 h, 3) logarithm. gains_raw:
+    (views, 3).
 
     nearness: (h, 2 h) of the light, unit frame; None where all of it is far. fans: of the atlas' texture coordinates;
     charted: (s, s) bool texels of charts. mean_albedo: where the mean over the charts is kept.
@@ -71,7 +72,7 @@ class State:
             latent=smooth.latent(tensor(frame.unit(found.vertices))).requires_grad_(),
             albedo_raw=logit(looks[..., :3]).requires_grad_(),
             gloss_raw=logit(looks[..., 3:]).requires_grad_(),
-            relief_raw=torch.zeros_like(looks[..., 3:]).requires_grad_(),
+            relief_raw=torch.zeros_like(looks[..., 3:]).repeat(2, 1, 1, 1).requires_grad_(),
             light_raw=torch.log(tensor(found.environment).clamp(min=DARKEST)).requires_grad_(),
             gains_raw=torch.log(tensor(exposures).clamp(min=1e-3)).requires_grad_(),
             nearness=None if found.nearness is None else tensor(found.nearness * frame.radius),
@@ -99,15 +100,15 @@ class State:
         return torch.cat([least + (most - least) * shares[..., :1], shares[..., 1:]], -1)
 
     @property
-    def relief(self) -> torch.Tensor:
-        """(s, s, 2) of the shading normal: its parts along tangent and bitangent (`recon.tangents`) over its part along
-        the smooth normal, 0 where it is that."""
-        return self.finer(self.relief_raw)
+    def reliefs(self) -> torch.Tensor:
+        """(2, s, s, 2) of the shading normal: its parts along tangent and bitangent (`recon.tangents`) over its part
+        along the smooth normal, 0 where it is that."""
+        return torch.stack([self.finer(half) for half in self.relief_raw])
 
     @property
-    def texels(self) -> torch.Tensor:
-        """(s, s, 7): albedo, roughness, metallic, relief."""
-        return torch.cat([self.albedo, self.gloss, self.relief], -1)
+    def looks(self) -> torch.Tensor:
+        """(s, s, 5): albedo, roughness, metallic."""
+        return torch.cat([self.albedo, self.gloss], -1)
 
     @property
     def environment(self) -> Environment:
@@ -126,7 +127,7 @@ class State:
     def optics(self) -> Optics:
         """At the vertices: the mean over the charts' corners that meet there."""
         corners, fan = self.topology.faces.reshape(-1).long(), self.fans.fan.reshape(-1).long()
-        found = bilinear(self.texels[..., :5], self.fans.uv[fan][None])[0]
+        found = bilinear(self.looks, self.fans.uv[fan][None])[0]
         total = torch.zeros(len(self.latent), 5, device=found.device).index_add(0, corners, found)
         count = torch.bincount(corners, minlength=len(self.latent)).clamp(min=1)
         mean = total / count[:, None]

@@ -67,7 +67,7 @@ class Finish:
     vertex_rate: float = 2e-3
     albedo_rate: float = 0.03
     gloss_rate: float = 0.02
-    relief_rate: float = 0.02
+    relief_rate: float = 0.04
     light_rate: float = 0.02
     gain_rate: float = 0.001
     fall: float = 0.1
@@ -76,9 +76,9 @@ class Finish:
     mask_weight: float = 5.0
     albedo_smoothness: float = 0.1
     gloss_smoothness: float = 0.05
-    relief_smoothness: float = 0.02
+    relief_smoothness: float = 0.01
     relief_curl: float = 0.05
-    relief_flatness: float = 0.03
+    relief_flatness: float = 0.01
     light_smoothness: float = 0.003
 
 

@@ -105,8 +105,8 @@ def test_bumps_finer_than_the_mesh_are_in_the_normal_map(bumps) -> None:
     truth, seen = bumpy_normals(places), found.maps.confidence[found.maps.atlas.covered] > 0.5
     _, _, plain = mapped_normals(without, without.maps)
     rough, flat = seen & (places[:, 0] > 0.35 * RADIUS), seen & (places[:, 0] < -0.05 * RADIUS)
-    assert degrees(mapped, truth)[rough].mean() < 0.65 * degrees(plain, bumpy_normals(places))[rough].mean()
-    assert degrees(mapped, truth)[flat].mean() < 1.1
+    assert degrees(mapped, truth)[rough].mean() < 0.72 * degrees(plain, bumpy_normals(places))[rough].mean()
+    assert degrees(mapped, truth)[flat].mean() < 0.5
     relief = mapped - places / np.linalg.norm(places, axis=1, keepdims=True)
     true = truth - places / np.linalg.norm(places, axis=1, keepdims=True)
     assert np.corrcoef(relief[rough].ravel(), true[rough].ravel())[0, 1] > 0.8
@@ -118,8 +118,8 @@ def test_strips_show_the_bumps(bumps) -> None:
     assert found.maps is not None
     for number in (2, 7):
         with_, none = (strip(capture, found, m, number) for m in (found.maps, replace(found.maps, normal=None)))
-        assert with_.psnr_db > none.psnr_db + 0.5
-        assert np.abs(with_.normals - none.normals).max() > 0.1
+        assert with_.psnr_db > none.psnr_db + 0.3
+        assert np.abs(with_.normals - none.normals).max() > 0.05
 
 
 def test_soft_light_is_what_a_cosine_gathers() -> None:

@@ -9,7 +9,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon.finish.relief import EDGES, Finer
+from recon.finish.relief import EDGES, Finer, half_of
 from recon.tangents import Fans, bent, normal_map, smooth_normals, tangents
 from recon.unwrap import unwrap
 
@@ -116,3 +116,20 @@ def test_faces_without_area_do_no_harm(harm: str) -> None:
     _, normals, along = frames(vertices, faces, uv)
     assert bool(torch.isfinite(normals).all()) and bool(torch.isfinite(along).all())
     assert float((along.norm(dim=1) - 1).abs().max()) < 1e-6
+
+
+def test_only_what_both_halves_tell_is_kept() -> None:
+    """Ripples that both have stay; noise of their own as strong as the ripples goes, nearly all of it."""
+    generator = torch.Generator().manual_seed(1)
+    charted = torch.ones(96, 96, dtype=torch.bool)
+    finer = Finer.of(charted, 4.0)
+    wave = 0.2 * torch.sin(torch.arange(96) * 2 * torch.pi / 8).expand(96, 96)
+    signal = torch.stack([wave, torch.zeros_like(wave)], -1) * (torch.arange(96) < 48)[:, None, None]
+    noise = 0.1 * torch.randn(2, 96, 96, 2, generator=generator)
+    kept = finer.agreed(signal + noise)
+    ripples, plain = kept[12:36, 12:84], kept[60:84, 12:84]
+    assert 0.6 < float((ripples * signal[12:36, 12:84]).sum() / (signal[12:36, 12:84] ** 2).sum()) < 1
+    assert float(plain.norm()) < 0.25 * float(noise.mean(0)[60:84, 12:84].norm())
+    torch.testing.assert_close(finer.agreed(torch.stack([signal, signal]))[12:36], signal[12:36])
+    assert float(finer.agreed(torch.stack([signal, -signal])).abs().max()) == 0
+    assert [half_of(n) for n in range(6)] == [0, 0, 1, 1, 0, 0]
