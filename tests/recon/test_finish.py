@@ -112,6 +112,7 @@ def test_bumps_finer_than_the_mesh_are_in_the_normal_map(bumps) -> None:
     assert np.corrcoef(relief[rough].ravel(), true[rough].ravel())[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_strips_show_the_bumps(bumps) -> None:
     """What a report shows of a view is nearer to its photograph than the same without the normal map."""
     capture, _, found = bumps
@@ -136,6 +137,7 @@ def test_soft_light_is_what_a_cosine_gathers() -> None:
     np.testing.assert_allclose(gain(light, normals, normals), 1)
 
 
+@pytest.mark.slow
 def test_without_a_rate_the_normal_map_stays_flat(bumps) -> None:
     _, without, found = bumps
     assert without.maps is not None and found.maps is not None and without.maps.normal is not None
