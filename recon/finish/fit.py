@@ -52,12 +52,15 @@ def finished(
     device: str = "cpu",
     deadline: float | None = None,
 ) -> Reconstruction:
-    """The same part, fitted on: `maps` are its own. deadline: time.monotonic() at which it stops early.
+    """The same part, fitted on: `maps` are its own. A part of one colour (`recon.plain`) keeps its albedo, as left
+    alone it would take up again what shading leaves unexplained. deadline: time.monotonic() at which it stops early.
 
     GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
     """
     rasterizer = rasterizer or WarpRasterizer()
     began = time.monotonic()
+    if found.facts.get("one_colour", False):
+        settings = replace(settings, albedo_rate=0.0)
     capture = with_poses(capture, found.camera_from_part)
     frame = UnitFrame.of(found.vertices)
     atlas = unwrap(found.vertices, found.faces, size_for(found.vertices, found.faces, pixel_m(capture, found)))
@@ -233,10 +236,10 @@ def _result(
     )
     texels = filled(torch.cat([scene.looks, relief], -1).cpu().numpy(), atlas.covered)
     maps = replace(
-        bake(capture, result, atlas=atlas), albedo=texels[..., :3], roughness=texels[..., 3], metallic=texels[..., 4],
+        bake(capture, result, atlas=atlas), roughness=texels[..., 3], metallic=texels[..., 4],
         normal=normal_map(texels[..., 5:]),
     )  # fmt: skip
-    return replace(result, maps=maps)
+    return replace(result, maps=replace(maps, albedo=texels[..., :3]) if settings.albedo_rate else maps)
 
 
 def _shading(

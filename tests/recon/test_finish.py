@@ -147,6 +147,16 @@ def test_without_a_rate_the_normal_map_stays_flat(bumps) -> None:
     assert np.ptp(found.maps.normal[far], axis=0).max() == 0, "what no chart needs is left alone"
 
 
+def test_a_part_of_one_colour_keeps_it(ball: Capture, before: Reconstruction) -> None:
+    torch.set_num_threads(1)
+    grey = replace(before, albedo=np.full_like(before.albedo, 0.4))
+    plain = replace(grey, facts={**grey.facts, "one_colour": True})
+    brief = replace(BRIEF, steps=6, final_draws=4)
+    kept, free = (finished(ball, found, brief, seed=5) for found in (plain, grey))
+    assert np.abs(kept.albedo - 0.4).max() < 1e-3 < 0.01 < np.abs(free.albedo - 0.4).max()
+    assert not np.array_equal(kept.environment, before.environment), "light goes on"
+
+
 def test_same_seed_same_maps(ball: Capture, before: Reconstruction) -> None:
     torch.set_num_threads(1)
     brief = replace(BRIEF, steps=3, final_draws=4)
