@@ -150,11 +150,10 @@ def train_inpaint(
     given = {"steps": steps, "batch": batch, "save_every": save_every, "learning_rate": learning_rate}
     common: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     common |= {"seed": seed, "device": device, "moves": Moves(flips=mirrors)}
-    examples = read_examples(dataset, least)
     if backend == "tiny":
         from defects.generative.tiny.teach import Teaching, teach
 
-        teach(examples, out_, Teaching(**common), (lambda _: None) if quiet else _told, weights)
+        teach(read_examples(dataset, least), out_, Teaching(**common), (lambda _: None) if quiet else _told, weights)
     else:
         from defects.generative.sd15.files import find_base
         from defects.generative.sd15.settings import TrainSettings
@@ -165,6 +164,7 @@ def train_inpaint(
             checkpointing=checkpointing, strips_every=strips_every,
         )  # fmt: skip
         found = find_base(base or "", backend)
+        examples = read_examples(dataset, least)
 
         def told(step: int, count: int, loss: float) -> None:
             if not quiet:
