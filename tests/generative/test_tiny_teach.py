@@ -155,8 +155,20 @@ def test_going_on_equals_going_through_and_another_set_is_refused(base: Path, tm
     teach(EXAMPLES, short, how, lambda _: None, base)
     one, two = (load_weights(tmp_path / n / WEIGHTS)[0].state_dict() for n in ("through", "stopped"))
     assert all(torch.allclose(one[k], two[k], atol=2e-3) for k in one)
-    with pytest.raises(InputError, match="examples"):
-        teach(EXAMPLES[1:], short, how, lambda _: None, base)
+    repainted = replace(EXAMPLES[0], image=255 - EXAMPLES[0].image)
+    for others in (EXAMPLES[1:], (repainted, *EXAMPLES[1:])):
+        with pytest.raises(InputError, match="examples"):
+            teach(others, short, how, lambda _: None, base)
+
+
+def test_damage_that_leaves_next_to_nothing_sound_is_taught_all_the_same() -> None:
+    mask = np.ones((48, 48), bool)
+    mask[0] = False
+    wide = [replace(blemished(n, 48), mask=mask) for n in range(3)]
+    pairs = pairs_of(wide, SIDE, replace(HOW, draws=12))
+    assert len(pairs) > 0 and not pairs.mask.all((1, 2)).all()
+    with pytest.raises(InputError, match="sound surface"):
+        pairs_of([replace(e, mask=np.ones_like(mask)) for e in wide], SIDE, replace(HOW, draws=3))
 
 
 def test_the_commands_teach_and_paint_offline(base: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.errors import InputError
-from core.files import sha256_file, sha256_json
+from core.files import sha256_bytes, sha256_file, sha256_json
 from core.seeds import child
 from defects.generative.augment import Example, Moves
 from defects.generative.crop import crop_of, windows
@@ -36,6 +36,7 @@ from defects.generative.tiny.weights import load_weights
 STRIPS = "strips.png"
 MOST_DONORS = 32
 RIM_PX = 2
+"""What is healed beyond the mask."""
 SLACK = (0.5, 0.3, 0.2)
 """Chances of a mask grown by so many pixels: people draw masks a little too large, too."""
 
@@ -75,7 +76,7 @@ def teach(
     about = {
         "base_sha256": sha256_file(weights),
         "examples_sha256": sha256_json(
-            {"names": [[e.damage, e.name] for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
+            {"examples": [_print(e) for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
         ),
     }
     shown = pairs_of(examples, config.size, how)
@@ -99,13 +100,15 @@ def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
     for k in range(how.draws):
         rng = child(how.seed, "draw", k)
         example = draw(examples, rng, how.moves)
-        example = replace(example, mask=grown(example.mask, int(rng.choice(len(SLACK), p=SLACK))))
+        example = replace(example, mask=_beside(example.mask, int(rng.choice(len(SLACK), p=SLACK))))
+        if example.mask.all():
+            continue  # moved until nothing sound is left in the picture
         places = windows(example.mask, size, FOLD)
         place = places[int(rng.integers(len(places)))]
         seen = crop_of(example.image, example.part, place, float("nan"))
         before = seen.image
         if example.damage != GOOD:
-            healing = grown(example.mask, RIM_PX)
+            healing = _beside(example.mask, RIM_PX)
             clean = healed(example.image.astype(np.float32) / 255, healing, example.part, donors, rng)
             codes = np.rint(clean * 255).astype(np.uint8)
             before = crop_of(codes, example.part, place, float("nan")).image
@@ -113,8 +116,20 @@ def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
         change = (np.rint(seen.image * 255) - clean) * seen.mask[..., None]
         rows.append((clean.astype(np.uint8), change.astype(np.int16), seen.mask, seen.part))
         kinds.append(example.damage)
+    if not rows:
+        raise InputError("damage that fills every photograph", "sound surface beside it", "use larger photographs")
     clean, change, mask, part = (np.stack(column) for column in zip(*rows, strict=True))
     return Pairs(clean, change, mask, part, np.full(len(rows), np.nan), np.array(kinds))
+
+
+def _beside(mask: np.ndarray, by: int) -> np.ndarray:
+    """The mask grown by `by` pixels, unless that leaves nothing of the photograph beside it."""
+    larger = grown(mask, by)
+    return mask if larger.all() else larger
+
+
+def _print(example: Example) -> list[str]:
+    return [example.damage, example.name, sha256_bytes(example.image.tobytes() + example.mask.tobytes())]
 
 
 def extended(tensors: dict[str, torch.Tensor], before: TinyConfig, after: TinyConfig) -> dict[str, torch.Tensor]:
