@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE = 2**20
@@ -15,7 +16,7 @@ def steady_heap(large: int = LARGE) -> bool:
     By default glibc raises the size that it calls large, up to 32 MB, whenever such a block is freed. Images then lie
     in the heap among small objects that live on and hold it open: a run of many images grows without holding more.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, large)) and bool(mallopt(M_TRIM_THRESHOLD, 4 * large))
