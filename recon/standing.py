@@ -21,8 +21,10 @@ SQUARE = 0.35
 SECTORS = 24
 CONTACTS = 3
 """A part stands on three points at least."""
-UPRIGHT = 0.5
+UPRIGHT = 0.4
 """A wall's normal points away from the part by more than this, and up or down by less."""
+FRANK = 0.6
+"""Cosine at which some view sees a wall: where a round side turns out of sight it is grazed, and ends on no table."""
 ROUNDED = 2.5
 """Spacings by which what cameras see may reach below a wall before the wall counts as turning under."""
 LEAST_CUT = 4.0
@@ -31,6 +33,8 @@ LEVEL, MOSTLY = 0.98, 0.5
 """Cosine from which a face lies level, and the share of what faces down that makes an underside flat."""
 FACES_DOWN = 0.3
 """An unseen vertex belongs to the underside from this cosine on."""
+SURE_VIEWS = 3
+"""A fitted vertex that fewer views see does not tell where the table is, and may be moved onto it."""
 
 
 class Plane(NamedTuple):
@@ -53,8 +57,12 @@ def table_under(capture: Capture, vertices: np.ndarray, faces: np.ndarray, spaci
     """Where the table's top must be, by a hull (vertices (n, 3), faces (m, 3)) of such sample spacing. None where the
     part was turned over or its underside was photographed, nothing turned, or the hull shows no end of its walls."""
     up = upwards(capture, vertices)
-    walls = None if up is None else _walls(capture, vertices, faces, up, spacing, corner=False)
-    if up is None or walls is None or walls.lowest - float((vertices @ up).min()) < LEAST_CUT * spacing:
+    if up is None:
+        return None
+    cosine = _cosines(vertices, faces, capture.training)
+    seen = (cosine > SQUARE).sum(0) >= 2
+    walls = _walls(vertices, faces, up, spacing, seen, cosine.max(0), corner=False)
+    if walls is None or walls.lowest - float((vertices @ up).min()) < LEAST_CUT * spacing:
         return None
     return Plane(up, float(walls.ends.min()) - 0.5 * spacing)
 
@@ -71,18 +79,36 @@ def stands_flat(capture: Capture, vertices: np.ndarray, faces: np.ndarray) -> bo
     return bool(down[level].sum() > MOSTLY * down.sum())
 
 
-def flattened(capture: Capture, vertices: np.ndarray, faces: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """(n, 3): the unseen underside, laid onto the plane in which the walls about it end.
+def seated(capture: Capture, vertices: np.ndarray, faces: np.ndarray, count: np.ndarray, flat: bool) -> np.ndarray:
+    """(n, 3): a fitted part, its unseen underside put where the table was.
 
-    No photograph holds it, so that a fit drags it along with the rim. unseen: (n,) bool. What hangs over without
-    reaching down to the table stays, and so does all of it where walls show no end.
+    Where walls that views truly see end, there is the table. Nothing is below it: where a hull's cone hangs on, it is
+    pushed up onto it. flat: of what nothing sees and reaches down to the table, all is laid onto it, as a fit drags it
+    along with the rim; what hangs over stays. count: (n,) views that see each vertex. Where walls show no end, and
+    where `upwards` knows no table, the vertices as they were.
     """
     up, spacing = upwards(capture, vertices), _edge(vertices, faces)
-    walls = None if up is None else _walls(capture, vertices, faces, up, spacing, corner=True)
-    if up is None or walls is None:
+    if up is None:
+        return vertices
+    cosine = _cosines(vertices, faces, capture.training).max(0)
+    walls = _walls(vertices, faces, up, spacing, (count[faces] >= SURE_VIEWS).all(1), cosine, corner=True)
+    if walls is None:
         return vertices
     table = float(np.median(walls.ends[walls.standing & (walls.ends < walls.lowest + spacing)]))
     height = vertices @ up
+    goal = height
+    if height.min() < table - LEAST_CUT * spacing:
+        goal = np.where(count < SURE_VIEWS, np.maximum(height, table), height)
+    if flat:
+        goal = _laid(vertices, faces, up, goal, count == 0, table, spacing)
+    return vertices + (goal - height)[:, None] * up
+
+
+def _laid(
+    vertices: np.ndarray, faces: np.ndarray, up: np.ndarray, height: np.ndarray, unseen: np.ndarray, table: float,
+    spacing: float,
+) -> np.ndarray:  # fmt: skip
+    """(n,) heights: at the table where an unseen piece of the underside reaches down to it."""
     under = unseen & (vertex_normals(vertices, faces) @ up < -FACES_DOWN)
     edges = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     edges = edges[under[edges].all(1)]
@@ -90,8 +116,7 @@ def flattened(capture: Capture, vertices: np.ndarray, faces: np.ndarray, unseen:
     piece: Any = connected_components(joined, directed=False)[1]
     lowest = np.full(piece.max() + 1, np.inf)
     np.minimum.at(lowest, piece[under], height[under])
-    laid = under & (lowest[piece] < table + 2 * spacing)
-    return vertices + np.where(laid, table - height, 0.0)[:, None] * up
+    return np.where(under & (lowest[piece] < table + 2 * spacing), table, height)
 
 
 def upwards(capture: Capture, vertices: np.ndarray) -> np.ndarray | None:
@@ -109,19 +134,22 @@ def upwards(capture: Capture, vertices: np.ndarray) -> np.ndarray | None:
 
 
 def _walls(
-    capture: Capture, vertices: np.ndarray, faces: np.ndarray, up: np.ndarray, spacing: float, corner: bool
-) -> _Walls | None:
-    """corner: a face's height is its lowest corner's, not its middle's. None where no walls end on a table."""
+    vertices: np.ndarray, faces: np.ndarray, up: np.ndarray, spacing: float, seen: np.ndarray, cosine: np.ndarray,
+    corner: bool,
+) -> _Walls | None:  # fmt: skip
+    """seen: (m,) bool. cosine: (m,) of the angle to the frankest view. corner: a face's height is its lowest corner's,
+    not its middle's. None where no walls end on a table."""
     middle = vertices.mean(0)
     normals, _ = _normals(vertices, faces)
     centres = vertices[faces].mean(1)
     height = (vertices[faces] @ up).min(1) if corner else centres @ up
     outward = (centres - middle) - ((centres - middle) @ up)[:, None] * up
     away = np.einsum("ij,ij->i", normals, outward) / np.maximum(np.linalg.norm(outward, axis=1), 1e-300)
-    seen = (away > 0) & _seen(centres, normals, capture.training)
+    seen = seen & (away > 0)
     sector = _sector(outward, up)
     ends = _lowest(height, sector, seen)
-    walls = _lowest(height, sector, seen & (away > UPRIGHT) & (np.abs(normals @ up) < UPRIGHT))
+    wall = seen & (away > UPRIGHT) & (np.abs(normals @ up) < UPRIGHT) & (cosine > FRANK)
+    walls = _lowest(height, sector, wall)
     standing = np.isfinite(walls) & (walls - np.where(np.isfinite(ends), ends, 0) < ROUNDED * spacing)
     if standing.sum() < CONTACTS:
         return None
@@ -150,13 +178,15 @@ def _lowest(height: np.ndarray, sector: np.ndarray, chosen: np.ndarray) -> np.nd
     return found
 
 
-def _seen(centres: np.ndarray, normals: np.ndarray, views: Sequence[View]) -> np.ndarray:
-    """(m,) bool: faces turned towards two views or more."""
-    count = np.zeros(len(centres), int)
-    for view in views:
+def _cosines(vertices: np.ndarray, faces: np.ndarray, views: Sequence[View]) -> np.ndarray:
+    """(v, m) between each face's normal and the way to each view. What stands in between is not asked."""
+    normals, _ = _normals(vertices, faces)
+    centres = vertices[faces].mean(1)
+    out = np.empty((len(views), len(faces)), np.float32)
+    for k, view in enumerate(views):
         way = view.centre - centres
-        count += np.einsum("ij,ij->i", way, normals) > SQUARE * np.linalg.norm(way, axis=1)
-    return count >= 2
+        out[k] = np.einsum("ij,ij->i", way, normals) / np.linalg.norm(way, axis=1)
+    return out
 
 
 def _sector(ways: np.ndarray, up: np.ndarray) -> np.ndarray:

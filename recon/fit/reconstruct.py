@@ -23,6 +23,7 @@ from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import colours_seen, marked_share, mean_colour
 from recon.fit.settings import Settings
 from recon.fit.summary import measures, sees, settled, summary
+from recon.fit.table import put_on_table
 from recon.fit.unknowns import Unknowns
 from recon.hull import standing_hull
 from recon.isosurface import remesh
@@ -31,7 +32,7 @@ from recon.plain import MARKED, MOST_LOST_DB, colour_of, evened, one_coloured
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
-from recon.standing import flattened, stands_flat
+from recon.standing import stands_flat
 from recon.stereo import dug
 
 SKIPPED_LIMIT = 0.01
@@ -77,6 +78,8 @@ def reconstruct(
         fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
         rng = child(seed, "fit", number)
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
+        if number + 1 < len(settings.stages):
+            put_on_table(fit, capture, training, frame, stage.cell, rasterizer, flat=False)
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
         if fit.stopped_early:
             break
@@ -96,8 +99,9 @@ def reconstruct(
             "check the capture's poses and masks, or lower the rates",
         )
     views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
-    if flat:
-        unit = _laid(fit, capture, views, frame, settings)
+    training = [t for t in views if not capture.views[t.number].held_out]
+    put_on_table(fit, capture, training, frame, settings.stages[-1].cell, rasterizer, flat)
+    unit = fit.vertices.cpu().numpy().astype(np.float64)
     if settings.pose_rounds:
         apart = [t for t in views if capture.views[t.number].held_out]
         capture = refined(
@@ -133,17 +137,6 @@ def beginning(capture: Capture, settings: Settings) -> tuple[np.ndarray, np.ndar
     faces (m, 3)."""
     hull = standing_hull(capture, settings.hull_resolution)
     return dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull
-
-
-def _laid(fit: Fit, capture: Capture, views: list[Target], frame: UnitFrame, settings: Settings) -> np.ndarray:
-    """Lay the underside that no training photograph holds back onto the table (`recon.standing`), in place; returns
-    the vertices (n, 3), unit frame."""
-    training = [t for t in views if not capture.views[t.number].held_out]
-    unseen = sees(fit, training, LIFT * settings.stages[-1].cell).sum(0) == 0
-    part = frame.part(fit.vertices.cpu().numpy().astype(np.float64))
-    laid = frame.unit(flattened(capture, part, fit.faces, unseen))
-    fit.vertices = torch.as_tensor(laid.astype(np.float32), device=fit.vertices.device)
-    return laid
 
 
 def _one_colour(

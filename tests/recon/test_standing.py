@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from recon.hull import carve, standing_hull
-from recon.standing import flattened, stands_flat, table_under, upwards
+from recon.standing import SURE_VIEWS, seated, stands_flat, table_under, upwards
 from tests.recon.turntables import turntable
 
 RESOLUTION = 64
@@ -109,13 +109,56 @@ def test_an_unseen_underside_is_laid_back_onto_the_table():
     hanging = (np.abs(height - (low + 0.02)) < 1e-9) & (across > 0.012)
     assert inner.sum() > 20 and hanging.sum() > 20
     dented = vertices + np.where(inner, 0.004 * np.cos(across / 0.009 * np.pi / 2), 0.0)[:, None] * up
-    laid = flattened(capture, dented, faces, inner | hanging)
+    count = np.where(inner | hanging, 0, SURE_VIEWS)
+    laid = seated(capture, dented, faces, count, flat=True)
     assert np.abs((laid @ up)[inner] - low).max() < 2e-4 < 0.003 < (dented @ up)[inner].max() - low
     assert np.array_equal(laid[~inner], dented[~inner]), "what hangs over stays, and so does what was seen"
+    assert np.array_equal(seated(capture, dented, faces, count, flat=False), dented), "not asked to be flat"
 
 
-def test_an_underside_stays_where_no_wall_ends_on_a_table():
+def hanging_box() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A box with a block of hull under it that no view sees: vertices, faces, which vertices belong to the block."""
+    body, below = trimesh.creation.box((0.04, 0.03, 0.02)), trimesh.creation.box((0.02, 0.015, 0.01))
+    below.apply_translation((0, 0, -0.014))
+    vertices, faces = fine(trimesh.boolean.union([body, below], engine="manifold"))
+    return vertices, faces, vertices[:, 2] < -0.0101
+
+
+def test_what_hangs_below_the_table_unseen_is_pushed_up_onto_it():
+    vertices, faces, block = hanging_box()
+    capture = capture_of(trimesh.creation.box((0.04, 0.03, 0.02)))
+    up = upwards(capture, vertices)
+    assert up @ (0, 0, 1) > 0.99 and block.sum() > 100
+    count = np.where(block, 0, 9)
+    raised = seated(capture, vertices, faces, count, flat=False)
+    assert (raised @ up).min() == pytest.approx(-0.01, abs=1e-4) and (vertices @ up).min() < -0.018
+    assert np.array_equal(raised[~block], vertices[~block])
+
+
+@pytest.mark.parametrize("why", ["it was seen", "it hangs only a little", "no table is known"])
+def test_what_hangs_below_stays_where(why):
+    vertices, faces, block = hanging_box()
+    capture = capture_of(trimesh.creation.box((0.04, 0.03, 0.02)))
+    count = np.where(block, 0, 9)
+    if why == "it was seen":
+        count[:] = 9
+    elif why == "it hangs only a little":
+        vertices[block, 2] = -0.01 + (vertices[block, 2] + 0.01) * 0.2
+    else:
+        capture = replace(capture, sessions=(replace(capture.sessions[0], axis=None, axis_point=None),))
+    assert np.array_equal(seated(capture, vertices, faces, count, flat=False), vertices)
+
+
+@pytest.mark.parametrize("elevations", [(15.0, 45.0), (45.0,), (60.0,)])
+def test_an_underside_stays_where_no_wall_ends_on_a_table(elevations):
+    """A ball seen from high up is lost from sight where its sides are nearly upright: that is no wall on a table."""
     ball = trimesh.creation.icosphere(4, 0.02)
-    capture, vertices = capture_of(ball), np.array(ball.vertices)
-    unseen = vertices @ upwards(capture, vertices) < -0.01
-    assert np.array_equal(flattened(capture, vertices, np.array(ball.faces), unseen), vertices)
+    vertices, faces = np.array(ball.vertices), np.array(ball.faces)
+    capture = turntable(vertices, faces, 24, elevations_deg=elevations)
+    ways = np.stack([v.centre - vertices for v in capture.training])
+    cosine = np.einsum("vij,ij->vi", ways, vertices / 0.02) / np.linalg.norm(ways, axis=2)
+    count = (cosine > np.cos(np.deg2rad(75))).sum(0)
+    hanging = vertices - np.where((count == 0) & (vertices[:, 2] < 0), 0.01, 0.0)[:, None] * (0, 0, 1)
+    assert np.array_equal(seated(capture, hanging, faces, count, flat=True), hanging)
+    hull = carve(capture, RESOLUTION)
+    assert table_under(capture, hull.vertices, hull.faces, hull.spacing) is None
