@@ -7,11 +7,10 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from recon.capture.model import Capture
 from recon.fit import Settings, reconstruct
 from recon.fit.optimise import Progress
+from recon.fit.reconstruct import Closed
 from recon.fit.reconstruct import beginning as hull_dug
 from recon.raster.protocol import Rasterizer
 from recon.result import Reconstruction
@@ -31,10 +30,10 @@ def solve(
     left. The checkpoint covers the first."""
     began = time.monotonic()
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
-    start, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
+    start, hull, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
     found = reconstruct(
-        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint
+        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull
     )  # fmt: skip
     facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
     found = replace(found, facts=facts)
@@ -54,14 +53,15 @@ def beginning(
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
     deadline: float | None = None,
-) -> tuple[tuple[np.ndarray, np.ndarray], str]:
-    """The visual hull, with the pockets that stereo and shading show: vertices (n, 3) in the capture's frame and faces,
-    and what shading did."""
-    start = hull_dug(capture, settings)
+) -> tuple[Closed, Closed, str]:
+    """The visual hull with the pockets that stereo and shading show, and without: vertices (n, 3) in the capture's
+    frame and faces; and what shading did."""
+    start, hull = hull_dug(capture, settings)
     if not settings.opening_cells:
-        return start, "not asked for"
+        return start, hull, "not asked for"
     if deadline is not None and time.monotonic() > deadline:
-        return start, "left out: no time"
+        return start, hull, "left out: no time"
     grid = VolumeSettings(cells=settings.opening_cells)
     grid = replace(grid, loss=replace(grid.loss, turning_light=settings.turning_light))
-    return opened(capture, start, grid, seed, progress, rasterizer, device, deadline)
+    found, said = opened(capture, start, grid, seed, progress, rasterizer, device, deadline)
+    return found, hull, said

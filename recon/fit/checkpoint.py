@@ -17,7 +17,7 @@ from recon.fit.optimise import Fit
 from recon.fit.settings import Settings
 from recon.fit.unknowns import Unknowns
 
-FORMAT = 2
+FORMAT = 3
 RAW = ("albedo_raw", "roughness_raw", "metallic_raw", "radiance_raw", "gains_raw", "nearness_raw")
 
 
@@ -38,6 +38,7 @@ def save(path: Path, fit: Fit, done: int, key: str, capture: Capture) -> None:
         "done": done,
         "steps": fit.steps,
         "skipped": fit.skipped,
+        "began_again": fit.began_again,
         "mean_albedo": fit.unknowns.mean_albedo,
         "history": fit.history,
     }
@@ -65,7 +66,10 @@ def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int, np.ndarra
             unknowns = Unknowns(**raw, mean_albedo=float(facts["mean_albedo"]))
             vertices = torch.as_tensor(stored["vertices"], device=device)
             faces = np.asarray(stored["faces"], np.int32)
-            fit = Fit(vertices, faces, unknowns, list(facts["history"]), int(facts["steps"]), int(facts["skipped"]))
+            fit = Fit(
+                vertices, faces, unknowns, list(facts["history"]), int(facts["steps"]), int(facts["skipped"]),
+                began_again=bool(facts["began_again"]),
+            )  # fmt: skip
             return fit, int(facts["done"]), np.asarray(stored["poses"], float)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(

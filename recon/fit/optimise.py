@@ -32,7 +32,8 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 
 @dataclass(eq=False)
 class Fit:
-    """The state that goes from stage to stage. vertices: (n, 3) float32, unit frame. faces: (m, 3) int32."""
+    """The state that goes from stage to stage. vertices: (n, 3) float32, unit frame. faces: (m, 3) int32. began_again:
+    its shape, from the hull."""
 
     vertices: torch.Tensor
     faces: np.ndarray
@@ -41,6 +42,7 @@ class Fit:
     steps: int = 0
     skipped: int = 0
     stopped_early: bool = False
+    began_again: bool = False
 
     def topology(self) -> Topology:
         return Topology.of(self.faces, len(self.vertices), self.vertices.device)

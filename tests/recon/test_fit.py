@@ -196,6 +196,32 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_
     assert len(again.history) == len(whole.history)
 
 
+@pytest.mark.parametrize("photographs", ["of the ball", "of nothing", "of nothing, interrupted"])
+def test_a_start_that_photographs_do_not_bear_out_is_given_up(ball: Capture, tmp_path: Path, photographs: str) -> None:
+    """Where colours cannot be explained, what stereo made of them is not believed: the shape begins again."""
+    brief = replace(SHORT, stages=(Stage(48, 0.2, 60, 1e-4), Stage(48, 0.2, 1, 1e-6), Stage(48, 0.2, 1, 1e-6)))
+    mesh = trimesh.creation.icosphere(3, RADIUS)
+    start, hull = (np.array(mesh.vertices), np.array(mesh.faces)), egg()
+    if photographs != "of the ball":
+        noise = np.random.default_rng(0)
+        ball = ball.with_views([replace(v, image=noise.uniform(0, 1, v.image.shape)) for v in ball.views])
+        start, hull = hull, start
+    kept, stages = tmp_path / "fit.npz", []
+
+    def interrupt(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        stages.extend([stage] * (step == 0))
+        if len(stages) == 2:
+            raise Interrupted
+
+    if "interrupted" in photographs:
+        with pytest.raises(Interrupted):
+            reconstruct(ball, brief, start=start, hull=hull, progress=interrupt, checkpoint=kept)
+    found = reconstruct(ball, brief, start=start, hull=hull, checkpoint=kept)
+    assert found.facts["began_again_from_hull"] is (photographs != "of the ball")
+    assert np.ptp(np.linalg.norm(found.vertices, axis=1)) < 0.05 * RADIUS, "an egg is 20 % longer than wide"
+    assert not reconstruct(ball, brief, start=start).facts["began_again_from_hull"], "no hull to go back to"
+
+
 def test_a_checkpoint_of_another_seed_is_not_taken_up(ball: Capture, tmp_path: Path) -> None:
     kept = tmp_path / "fit.npz"
     fit = Fit(torch.zeros(4, 3), np.zeros((1, 3), np.int32), Unknowns.start(torch.full((4, 3), 0.5), 4, 2))
