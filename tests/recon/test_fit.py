@@ -203,7 +203,7 @@ def test_a_start_that_photographs_do_not_bear_out_is_given_up(ball: Capture, tmp
     mesh = trimesh.creation.icosphere(3, RADIUS)
     start, hull = (np.array(mesh.vertices), np.array(mesh.faces)), egg()
     if photographs != "of the ball":
-        noise = np.random.default_rng(0)
+        noise = child(0, "noise")
         ball = ball.with_views([replace(v, image=noise.uniform(0, 1, v.image.shape)) for v in ball.views])
         start, hull = hull, start
     kept, stages = tmp_path / "fit.npz", []
