@@ -16,7 +16,7 @@ from defects.generative.label import Label, label_of
 from defects.generative.look import Look
 from defects.generative.painter import GOOD, Crop, Drawer, Painter
 from defects.generative.photo import Photo, check_mask
-from defects.generative.seam import pasted, without_shift
+from defects.generative.seam import feather, pasted, without_shift
 
 TRIES = 4
 
@@ -107,12 +107,13 @@ def _pass(
         mask = np.logical_or.reduce([w.mask for w in places])
         return painter.draw(photo.pixels, mask, damage, seed, part, look)
     image, grey = photo.pixels, photo.grey
+    share = feather(np.logical_or.reduce([w.mask for w in places]))
     for number, window in enumerate(places):
         crop = crop_of(image, part, window, mm_per_px)
         painted = painter.paint([crop], [damage], [child_seed(seed, number)])[0]
         change = without_shift(_usable(painted, crop, painter) - crop.image, crop.mask)
         change = put_back(np.where(_grown(crop.mask)[..., None], change, 0), image, window)
-        image = pasted(image, change, window.mask, grey)
+        image = pasted(image, change, window.mask, share, grey)
     return image
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from defects.generative.crop import bounds
 
 RING_PX = 8
-FEATHER_PX = 2.0
+FEATHER_PX, SOFT = 2.0, 0.1
 
 
 def without_shift(change: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -50,26 +50,29 @@ def _continued(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarr
 
 
 def feather(mask: np.ndarray) -> np.ndarray:
-    """(h, w) float32 in [0, 1]: 0 outside the mask, rising inside over up to FEATHER_PX, less where it is thin."""
+    """(h, w) float32 in [0, 1]: 0 outside the mask, rising inside over a tenth of how deep each piece of it is, at most
+    FEATHER_PX: the rims of real pores and cracks are sharp, those of large damage soft."""
     out = np.zeros(mask.shape, np.float32)
     y0, y1, x0, x1 = bounds(mask)
     inside = np.pad(mask[y0:y1, x0:x1], 1)
     depth = np.asarray(ndimage.distance_transform_edt(inside))
-    reach = ndimage.maximum_filter(depth, 9)
-    soft = np.clip(0.25 * reach, 0, FEATHER_PX)
+    piece, count = ndimage.label(inside, np.ones((3, 3)))
+    deepest = np.concatenate([[0.0], ndimage.maximum(depth, piece, np.arange(1, count + 1))])
+    soft = np.clip(SOFT * deepest[piece], 0, FEATHER_PX)
     alpha = np.where(inside, np.clip(depth / (soft + 1), 0, 1), 0)
     out[y0:y1, x0:x1] = alpha[1:-1, 1:-1]
     return out
 
 
-def pasted(photo: np.ndarray, change: np.ndarray, mask: np.ndarray, grey: bool) -> np.ndarray:
-    """photo: (h, w, 3) uint8. change: (h, w, 3) float32 in [-1, 1], sRGB. Outside the mask the photograph's own bytes.
+def pasted(photo: np.ndarray, change: np.ndarray, mask: np.ndarray, share: np.ndarray, grey: bool) -> np.ndarray:
+    """photo: (h, w, 3) uint8. change: (h, w, 3) float32 in [-1, 1], sRGB. share: (h, w) of it that is taken (`feather`
+    of the whole mask, of which `mask` may be a tile). Outside the mask the photograph's own bytes.
 
     grey: the photograph has one channel, so the change gets one.
     """
     if grey:
         change = np.repeat((change @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
-    wanted = photo.astype(np.float32) + 255 * feather(mask)[..., None] * change
+    wanted = photo.astype(np.float32) + 255 * share[..., None] * change
     out = photo.copy()
     out[mask] = np.rint(np.clip(wanted[mask], 0, 255)).astype(np.uint8)
     assert (out[~mask] == photo[~mask]).all(), "pixels outside the mask changed"

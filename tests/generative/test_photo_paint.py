@@ -13,7 +13,7 @@ from defects.generative.label import grain_sigma, label_of
 from defects.generative.paint import paint_photo
 from defects.generative.painter import GOOD
 from defects.generative.photo import Photo
-from defects.generative.seam import seam_visibility, without_shift
+from defects.generative.seam import feather, seam_visibility, without_shift
 from tests.generative.painters import Lazy, Regrow, Wild
 
 
@@ -199,6 +199,25 @@ def test_seams_show_in_the_measure() -> None:
     loud = image.copy()
     loud[mask] = np.clip(loud[mask].astype(int) + 40, 0, 255)
     assert seam_visibility(loud, mask, image) > 5
+
+
+def test_rims_are_sharp_on_small_damage_and_soft_on_large() -> None:
+    mask = np.zeros((160, 160), np.uint8)
+    cv2.circle(mask, (20, 20), 4, 1, -1)
+    cv2.circle(mask, (95, 95), 50, 1, -1)
+    share = feather(mask.astype(bool))
+    assert share[16, 20] > 0.65 and share[17, 20] == 1
+    assert share[45, 95] < 0.4 and share[46, 95] < 0.7 and share[49, 95] == 1
+    assert (share[mask == 0] == 0).all() and (share[mask == 1] > 0).all()
+
+
+def test_tiles_of_a_long_mask_leave_no_gaps_between_them() -> None:
+    image = np.full((40, 500, 3), 150, np.uint8)
+    mask = np.zeros((40, 500), bool)
+    mask[18:21, 10:490] = True
+    painted = paint_photo(image, mask, "scratch", Lazy(128, work=1), 0)
+    assert painted.facts["windows"] > 2
+    assert (painted.image[19, 12:488] == 75).all(), "half as bright all along the middle"
 
 
 def test_label_of_nothing_is_empty() -> None:
