@@ -90,7 +90,8 @@ def reconstruct(
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
         if number + 1 < len(settings.stages):
             put_on_table(fit, capture, training, frame, stage.cell, rasterizer, flat=False)
-            if number == 0 and hull is not None and _met(fit, training, settings, rasterizer) < EXPLAINED_DB:
+            misled = number == settings.on_first_mesh and _misled(fit, capture, training, frame, settings, rasterizer)
+            if misled and hull is not None and hull is not start:
                 fit = replace(_carried(fit, frame.unit(hull[0]), hull[1]), began_again=True)
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
         if fit.stopped_early:
@@ -150,6 +151,17 @@ def beginning(capture: Capture, settings: Settings) -> tuple[Closed, Closed]:
     capture's frame, faces (m, 3)."""
     hull = standing_hull(capture, settings.hull_resolution)
     return (dug(capture.training, *hull, settings.hull_resolution) if settings.stereo else hull), hull
+
+
+def _misled(
+    fit: Fit, capture: Capture, training: list[Target], frame: UnitFrame, settings: Settings, rasterizer: Rasterizer
+) -> bool:
+    """Whether stereo has followed highlights: the photographs are not explained, and no marks excuse a coarse mesh."""
+    if _met(fit, training, settings, rasterizer) >= EXPLAINED_DB:
+        return False
+    vertices = frame.part(fit.vertices.cpu().numpy().astype(np.float64))
+    device = str(fit.vertices.device)
+    return marked_share(capture, vertices, fit.faces, settings.turning_light, device) <= MARKED
 
 
 def _one_colour(

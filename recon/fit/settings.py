@@ -118,6 +118,11 @@ class Settings:
     finish: Finish | None = None
     minutes: float | None = None
 
+    @property
+    def on_first_mesh(self) -> int:
+        """Number of the last stage on a mesh as coarse as the first stage's."""
+        return max(k for k, stage in enumerate(self.stages) if stage.cell == self.stages[0].cell)
+
     def with_minutes(self, minutes: float | None) -> Settings:
         """The same, stopped early after so many minutes (which is recorded in the result)."""
         return replace(self, minutes=minutes)

@@ -199,7 +199,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_
 @pytest.mark.parametrize("photographs", ["of the ball", "of nothing", "of nothing, interrupted"])
 def test_a_start_that_photographs_do_not_bear_out_is_given_up(ball: Capture, tmp_path: Path, photographs: str) -> None:
     """Where colours cannot be explained, what stereo made of them is not believed: the shape begins again."""
-    brief = replace(SHORT, stages=(Stage(48, 0.2, 60, 1e-4), Stage(48, 0.2, 1, 1e-6), Stage(48, 0.2, 1, 1e-6)))
+    brief = replace(SHORT, stages=(Stage(48, 0.2, 60, 1e-4), Stage(48, 0.19, 1, 1e-6), Stage(48, 0.18, 1, 1e-6)))
     mesh = trimesh.creation.icosphere(3, RADIUS)
     start, hull = (np.array(mesh.vertices), np.array(mesh.faces)), egg()
     if photographs != "of the ball":
