@@ -56,8 +56,9 @@ def feather(mask: np.ndarray) -> np.ndarray:
     y0, y1, x0, x1 = bounds(mask)
     inside = np.pad(mask[y0:y1, x0:x1], 1)
     depth = np.asarray(ndimage.distance_transform_edt(inside))
-    piece, count = ndimage.label(inside, np.ones((3, 3)))
-    deepest = np.concatenate([[0.0], ndimage.maximum(depth, piece, np.arange(1, count + 1))])
+    count, piece = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
+    deepest = np.zeros(count)
+    np.maximum.at(deepest, piece, depth)
     soft = np.clip(SOFT * deepest[piece], 0, FEATHER_PX)
     alpha = np.where(inside, np.clip(depth / (soft + 1), 0, 1), 0)
     out[y0:y1, x0:x1] = alpha[1:-1, 1:-1]

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from core.seeds import child
 from defects.generative.painter import GOOD
+from defects.generative.tiny import diffusion
 from defects.generative.tiny.augment import augmented
 from defects.generative.tiny.condition import CHANNELS, REACH_PX, condition, scale_code, signed_distance
 from defects.generative.tiny.config import TYPES, TinyConfig, type_of
@@ -115,6 +116,26 @@ def test_sampling_with_a_perfect_network_gives_the_change(steps: int) -> None:
     given = (batch.condition, batch.mask, batch.kind, batch.scale, noise)
     told = sample(Oracle(batch.change), *given, null=SMALL.null, change_scale=0.25, steps=steps, guidance=1.0)  # type: ignore[arg-type]
     assert torch.allclose(told, 0.25 * batch.change, atol=1e-4)
+
+
+class Leaky(Oracle):
+    """Knows the change, and lets half of the noise through."""
+
+    def forward(self, noisy, condition, level, kind, scale):
+        signal, _ = shares(level)
+        return self.change + 0.5 * (noisy - signal * self.change)
+
+
+def test_noise_that_a_network_lets_through_is_averaged_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = first(2, plain=True)
+    noise = torch.randn(batch.change.shape, generator=torch.Generator().manual_seed(1))
+    given = (batch.condition, batch.mask, batch.kind, batch.scale, noise)
+    off = {}
+    for count in (1, diffusion.POLISHERS):
+        monkeypatch.setattr(diffusion, "POLISHERS", count)
+        told = sample(Leaky(batch.change), *given, null=SMALL.null, change_scale=0.25, steps=8, guidance=1.0)  # type: ignore[arg-type]
+        off[count] = float(((told - 0.25 * batch.change) ** 2)[batch.mask.expand_as(told) > 0].mean() ** 0.5)
+    assert off[1] > 0.03 and off[6] < 0.6 * off[1]
 
 
 def test_a_sampled_change_keeps_the_image_within_range_and_the_mask() -> None:
