@@ -88,7 +88,7 @@ def reconstruct(
         fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
         rng = child(seed, "fit", number)
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
-        if number + 1 < len(settings.stages):
+        if number + 1 < len(settings.stages) and not fit.stopped_early:
             put_on_table(fit, capture, training, frame, stage.cell, rasterizer, flat=False)
             misled = number == settings.on_first_mesh and _misled(fit, capture, training, frame, settings, rasterizer)
             if misled and hull is not None and hull is not start:
