@@ -94,7 +94,8 @@ def sample(
         rest = (x - signal * guess) / share
         signal, share = shares(after.repeat(len(x)).to(x))
         x = (signal * guess + share * rest) * mask
-    return _polished(net, guess, condition, mask, kind, scale, noise).clamp(least, most) * mask * change_scale
+    named = kind if guidance > 0 else torch.full_like(kind, null)
+    return _polished(net, guess, condition, mask, named, scale, noise).clamp(least, most) * mask * change_scale
 
 
 def _polished(net, guess, condition, mask, kind, scale, noise) -> Tensor:
