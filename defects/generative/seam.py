@@ -11,6 +11,7 @@ from defects.generative.crop import bounds
 
 RING_PX = 8
 FEATHER_PX, SOFT = 2.0, 0.1
+"""The most over which a change fades in at the rim, and the share of the mask's depth."""
 
 
 def without_shift(change: np.ndarray, mask: np.ndarray) -> np.ndarray:
