@@ -17,6 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from core.errors import GeometryError
 from recon.capture.model import Capture
 from recon.fit.optimise import Progress
+from recon.fit.reconstruct import Closed
 from recon.fit.seen import marked_share
 from recon.isosurface import isosurface, largest_piece, signed_distances, volume
 from recon.plain import MARKED
@@ -31,8 +32,6 @@ FINER = 3
 """Samples that the result has for each cell of the grid."""
 HELD = 0.8
 """Share of the part's volume that the grid must be able to hold: a thinner part is left as it is."""
-
-Closed = tuple[np.ndarray, np.ndarray]
 
 
 def opened(
