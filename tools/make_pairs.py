@@ -76,7 +76,7 @@ def main() -> None:
     options.add_argument("--first", type=int, default=0, help="shard to start from")
     options.add_argument("--step", type=int, default=1, help="make every step-th shard: for several processes")
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--side", type=int, default=128)
+    options.add_argument("--side", type=int, default=256)
     options.add_argument("--samples", type=int, default=8)
     options.add_argument("--per-shard", type=int, default=32)
     chosen = options.parse_args()

@@ -1,6 +1,7 @@
 """Train the embedded diffusion model on pairs of `tools/make_pairs.py`, or go on where the last call stopped.
 
     OMP_WAIT_POLICY=passive python tools/train_tiny.py PAIRS OUT --steps 26000 [--device cuda --batch 128 --workers 12]
+    python tools/train_tiny.py MORE_PAIRS OUT --steps 6000 --start defects/generative/weights/tiny.safetensors
 
 OUT gets checkpoint.safetensors (to go on from), tiny.safetensors (the weights to ship), log.jsonl (losses). The same
 seed, batch size and pairs give the same samples in the same order on any machine, with any number of workers.
@@ -16,11 +17,13 @@ from pathlib import Path
 import torch
 
 from core.errors import FlawsmithError
+from core.files import sha256_file
 from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
-from defects.generative.tiny.pairs import read_pairs
+from defects.generative.tiny.pairs import framed, read_pairs
 from defects.generative.tiny.strips import sheet
-from defects.generative.tiny.train import WEIGHTS, Training, train
+from defects.generative.tiny.train import WEIGHTS, Origin, Training, train
+from defects.generative.tiny.weights import load_weights
 
 
 def main() -> int:
@@ -32,6 +35,7 @@ def main() -> int:
     options.add_argument("--rate", type=float, default=Training.rate)
     options.add_argument("--decay", type=float, default=Training.decay)
     options.add_argument("--seed", type=int, default=Training.seed)
+    options.add_argument("--start", type=Path, default=None, help="weights to start from; default: drawn at random")
     options.add_argument("--crop", type=int, default=0, help="train on windows of this side first: 64 costs a quarter")
     options.add_argument("--minutes", type=float, default=None)
     options.add_argument("--save-every", type=int, default=Training.save_every)
@@ -48,9 +52,13 @@ def main() -> int:
     if chosen.device.startswith("cuda"):
         torch.backends.cudnn.benchmark = True
     try:
-        pairs, held_out = read_pairs(chosen.pairs, False), read_pairs(chosen.pairs, True)
-        print(f"{len(pairs)} pairs, {len(held_out)} held out", flush=True)
-        train(chosen.out, pairs, held_out, TinyConfig(), how, lambda line: print(line, flush=True))
+        config, origin = TinyConfig(), Origin()
+        if chosen.start:
+            net, config, _ = load_weights(chosen.start)
+            origin = Origin(net.state_dict(), {"start_sha256": sha256_file(chosen.start)})
+        pairs, held_out = (framed(read_pairs(chosen.pairs, held), config, chosen.seed) for held in (False, True))
+        print(f"{len(pairs)} windows of pairs, {len(held_out)} held out", flush=True)
+        train(chosen.out, pairs, held_out, config, how, lambda line: print(line, flush=True), origin)
         if chosen.sheet:
             sheet(chosen.sheet, TinyPainter(chosen.out / WEIGHTS, device=chosen.device), held_out)
     except FlawsmithError as error:

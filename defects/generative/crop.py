@@ -1,9 +1,9 @@
-"""Square windows round a mask at a backend's size, such that a defect spans enough cells of it; there and back."""
+"""Square windows round a mask at a backend's sizes, such that a defect spans enough cells of it; there and back."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +13,8 @@ from scipy import ndimage
 from defects.generative.painter import Crop
 
 CONTEXT = 1.5
-"""Side of a window over the mask's longer side, at least."""
+"""Side of a window over the mask's longer side, until the surroundings are SURROUNDINGS_PX wide on both sides."""
+SURROUNDINGS_PX = 32
 CELLS = 2.0
 """Cells of the backend across the thinnest part of a mask, where a window can give them."""
 MAGNIFY = 8.0
@@ -39,30 +40,33 @@ class Window:
         return self.size / self.side
 
 
-def windows(mask: np.ndarray, size: int, cell: int = 1) -> list[Window]:
+def windows(mask: np.ndarray, sizes: Sequence[int], cell: int = 1) -> list[Window]:
     """Windows that paint every pixel of `mask` (h, w) exactly once, in the order in which they are to be painted.
 
-    Pieces near each other share one. A window is `size` photograph pixels wide (nothing is resampled) unless the
-    mask is larger, which shrinks it, or too thin for `cell`, which magnifies it; a long thin mask is tiled.
+    sizes: sides of crops that a backend paints, ascending, see `Painter`. Pieces near each other share a window. It is
+    as many photograph pixels wide as the first of them that holds the mask and its surroundings, so that nothing is
+    resampled, unless the mask is larger than any, which shrinks it, or too thin for `cell`, which magnifies it; a long
+    thin mask is tiled.
     """
-    return [w for piece in _pieces(mask, size) for w in _windows_of(piece, size, cell)]
+    return [w for piece in _pieces(mask, sizes[0]) for w in _windows_of(piece, sizes, cell)]
 
 
-def _windows_of(piece: np.ndarray, size: int, cell: int) -> Iterator[Window]:
+def _windows_of(piece: np.ndarray, sizes: Sequence[int], cell: int) -> Iterator[Window]:
     y0, y1, x0, x1 = bounds(piece)
     long = max(y1 - y0, x1 - x0)
-    thin = thickness(piece)
-    whole = int(np.ceil(CONTEXT * long)) + 4
+    thin, size, most = thickness(piece), sizes[0], sizes[-1]
+    whole = int(np.ceil(min(CONTEXT * long, long + 2 * SURROUNDINGS_PX))) + 4
     wanted = int(np.clip(size * thin / (CELLS * cell), size / MAGNIFY, size))
-    if whole <= wanted:
-        yield _window(piece, (y0, y1, x0, x1), wanted, size)
+    holding = [s for s in sizes if s * wanted >= whole * size]
+    if holding:
+        yield _window(piece, (y0, y1, x0, x1), round(holding[0] * wanted / size), holding[0])
         return
     core = max(1, int(wanted / CONTEXT) - 4)
     rows, columns = -(-(y1 - y0) // core), -(-(x1 - x0) // core)
     tiles = [t for t in _tiles(piece, (y0, y1, x0, x1), rows, columns) if t.any()]
     # a window keeps a defect whole, and may be up to two times coarser for it than wished for
-    if 2 * thin * size >= CELLS * cell * whole or len(tiles) > TILES:
-        yield _window(piece, (y0, y1, x0, x1), whole, size)
+    if 2 * thin * most >= CELLS * cell * whole or len(tiles) > TILES:
+        yield _window(piece, (y0, y1, x0, x1), whole, most)
         return
     for tile in tiles:
         yield _window(tile, bounds(tile), wanted, size)

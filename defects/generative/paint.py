@@ -71,7 +71,7 @@ def paint_photo(
     if damage == GOOD:
         nothing = np.zeros(photo.size, bool)
         return Painted(photo.pixels, nothing, mask, base | dict(painter.facts) | {"tries": 0, "label_iou": 0.0})
-    places = windows(mask, painter.size, painter.cell)
+    places = windows(mask, painter.sizes, painter.cell)
     good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
     best: Label | None = None
     for attempt in range(tries):

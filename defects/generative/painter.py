@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,7 @@ GOOD = "good"
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A square window of a photograph at the backend's size.
+    """A square window of a photograph at one of the backend's sizes.
 
     image: (n, n, 3) float32, sRGB encoded, 0 to 1. mask: (n, n) bool, where the defect goes: never empty, never full.
     part: (n, n) bool, what belongs to the part. mm_per_px: of the crop's pixels; NaN where the scale is not known.
@@ -36,12 +36,14 @@ class Crop:
 
 
 class Painter(Protocol):
-    """A backend. name: tiny, sd15, sd15-controlnet. size: side of the crops that it paints, pixels. cell: side of the
-    least block of pixels that it works on; masks are magnified until they span two. types: the kinds of damage that
-    it knows, GOOD among them. facts: what a manifest keeps (weights' sha256, steps, guidance)."""
+    """A backend. name: tiny, sd15, sd15-controlnet. size: side of the crops that it learned from, pixels. sizes: of
+    those that it paints, ascending, `size` first; a mask that fits into one is not shrunk. cell: side of the least
+    block of pixels that it works on; masks are magnified until they span two. types: the kinds of damage that it knows,
+    GOOD among them. facts: what a manifest keeps (weights' sha256, steps, guidance)."""
 
     name: str
     size: int
+    sizes: Sequence[int]
     cell: int
     types: tuple[str, ...]
     facts: Mapping[str, Any]

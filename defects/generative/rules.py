@@ -19,18 +19,18 @@ from defects.procedural.kinds.perlin_overlay import TEXTURES, texture
 from defects.procedural.raster import Grid
 
 ANY = (GOOD, *DRAWN)
-SIZE = 128
+SIZE, STEP = 128, 16
 
 
 class Rule:
     """Base of the painters here: one crop at a time, nothing to load, nothing changed outside the mask."""
 
-    name, size, cell = "rule", SIZE, 1
+    name, cell = "rule", 1
     facts: Mapping[str, Any]
 
     def __init__(self, types: Sequence[str] = ANY, size: int = SIZE) -> None:
         self.types: tuple[str, ...] = tuple(types)
-        self.size, self.facts = size, {}
+        self.size, self.sizes, self.facts = size, range(size, 2 * size + 1, STEP), {}
 
     def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
         """See `Painter.paint`."""
@@ -76,15 +76,14 @@ class CopyPaste(Rule):
     def one(self, crop: Crop, damage: str, rng: np.random.Generator) -> np.ndarray:
         known = [e for e in self.examples if e.damage == damage]
         source = augmented(known[int(rng.integers(len(known)))], rng, Moves(scale=1.3))
-        place = windows(source.mask, self.size)[0]
-        image = resized(cut(source.image, place).astype(np.float32) / 255, self.size)
-        mask = cut(place.mask, place, "constant")
-        y0, y1, x0, x1 = bounds(resized(mask.astype(np.float32), self.size) > 0.2)
+        place = windows(source.mask, self.sizes)[0]
+        own = resized(cut(source.image, place).astype(np.float32) / 255, place.size)
+        share = resized(cut(place.mask, place, "constant").astype(np.float32), place.size)
+        y0, y1, x0, x1 = bounds(share > 0.2)
         to = bounds(crop.mask)
-        patch = cv2.resize(image[y0:y1, x0:x1], (to[3] - to[2], to[1] - to[0]), interpolation=cv2.INTER_LINEAR)
+        patch = cv2.resize(own[y0:y1, x0:x1], (to[3] - to[2], to[1] - to[0]), interpolation=cv2.INTER_LINEAR)
         ring = cv2.dilate(crop.mask.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~crop.mask
-        own = resized(cut(source.image, place).astype(np.float32) / 255, self.size)
-        around = np.median(own[~(resized(mask.astype(np.float32), self.size) > 0.1)], axis=0)
+        around = np.median(own[~(share > 0.1)], axis=0)
         out = crop.image.copy()
         here = np.median(crop.image[ring], axis=0) if ring.any() else around
         out[to[0] : to[1], to[2] : to[3]] = patch + (here - around)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.errors import GeometryError
 from core.seeds import child, child_seed
 from recon.bake import bake, filled, pixel_m
 from recon.capture.model import Capture
+from recon.descent import Descent, Tally
 from recon.finish.picture import Scene, Stand, even_draws, facing, picture
 from recon.finish.relief import curl
 from recon.finish.state import State
@@ -27,7 +27,6 @@ from recon.fit.picture import losses
 from recon.fit.poses import with_poses
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
-from recon.fit.reconstruct import SKIPPED_LIMIT
 from recon.fit.settings import Finish
 from recon.fit.summary import best_gain, measures
 from recon.montecarlo.estimator import Points, shade
@@ -89,7 +88,7 @@ def _run(
     rasterizer: Rasterizer,
     deadline: float | None,
 ) -> dict[str, Any]:
-    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
+    """Fit in place."""
     rng = child(seed, "finish")
     drawn = torch.Generator(state.latent.device).manual_seed(child_seed(seed, "finish draws") % 2**63)
     training = [n for n, v in enumerate(capture.views) if not v.held_out]
@@ -107,14 +106,10 @@ def _run(
     starts = [(group, group["lr"]) for group in (*shape.param_groups, *rest.param_groups)]
     lift = LIFT * state.edge
     occluder = Occluder(state.vertices, state.topology.faces)
-    order: list[int] = []
+    tally = Tally()
+    descent = Descent([shape], [rest], len(training), settings.views_per_step, rng, tally, deadline)
     history: list[dict[str, Any]] = []
-    done = skipped = 0
-    early = False
-    for step in range(settings.steps):
-        if deadline is not None and time.monotonic() > deadline:
-            early = True
-            break
+    for step, chosen in descent.rounds(range(settings.steps)):
         share = step / max(settings.steps, 1)
         for group, rate in starts:
             group["lr"] = rate * settings.fall**share
@@ -122,37 +117,24 @@ def _run(
         occluder.moved(scene.vertices)
         if scene.vertices.requires_grad:
             scene.vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
-        while len(order) < settings.views_per_step:
-            order += [training[int(i)] for i in rng.permutation(len(training))]
-        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
         colour = mask = torch.zeros((), device=state.latent.device)
-        for n in chosen:
+        for n in (training[i] for i in chosen):
             seen = picture(scene, views[n], stands[n], rasterizer, drawn, settings.draws, settings.sigma_px)
             one, two = losses(seen, views[n])
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
         smooth = evenness(state, scene, settings)
         total = colour + settings.mask_weight * mask + smooth
-        shape.zero_grad()
-        rest.zero_grad()
-        total.backward()
-        gradients = [p.grad for p in state.parameters if p.grad is not None]
-        if not (bool(torch.isfinite(total)) and all(bool(torch.isfinite(g).all()) for g in gradients)):
-            skipped += 1
+        if not descent.down(total):
             continue
-        shape.step()
-        rest.step()
-        done += 1
         if step % 20 == 0 or step == settings.steps - 1:
             terms = {"colour": float(colour.detach()), "mask": float(mask.detach()), "smooth": float(smooth.detach())}
             history.append({"stage": "finish", "side_px": settings.side_px, "step": step, **terms})
             if progress:
                 progress(f"finish {settings.side_px} px", step, settings.steps, terms)
-    if skipped > SKIPPED_LIMIT * max(done, 1):
-        raise GeometryError(
-            f"{skipped} of {done + skipped} steps were not finite", f"at most {SKIPPED_LIMIT:.0%}",
-            "check the capture's poses and masks, or choose preset standard",
-        )  # fmt: skip
-    return {"steps": done, "skipped_steps": skipped, "stopped_early": early, "history": history}
+    tally.refuse_skipped("check the capture's poses and masks, or choose preset standard")
+    return {
+        "steps": tally.steps, "skipped_steps": tally.skipped, "stopped_early": tally.stopped_early, "history": history,
+    }  # fmt: skip
 
 
 def evenness(state: State, scene: Scene, settings: Finish) -> torch.Tensor:

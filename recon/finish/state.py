@@ -133,10 +133,6 @@ class State:
         mean = total / count[:, None]
         return Optics(mean[:, :3], mean[:, 3:4], mean[:, 4:])
 
-    @property
-    def parameters(self) -> list[torch.Tensor]:
-        return [self.latent, self.albedo_raw, self.gloss_raw, self.relief_raw, self.light_raw, self.gains_raw]
-
 
 def edge_texels(atlas: Atlas) -> float:
     """Mean length of an edge in the map."""

@@ -13,6 +13,7 @@ import torch
 from core.errors import InputError
 from core.files import atomic_path, canonical_json, sha256_bytes
 from recon.capture.model import Capture
+from recon.descent import Tally
 from recon.fit.optimise import Fit
 from recon.fit.settings import Settings
 from recon.fit.unknowns import Unknowns
@@ -36,8 +37,8 @@ def save(path: Path, fit: Fit, done: int, key: str, capture: Capture) -> None:
     facts = {
         "key": key,
         "done": done,
-        "steps": fit.steps,
-        "skipped": fit.skipped,
+        "steps": fit.tally.steps,
+        "skipped": fit.tally.skipped,
         "began_again": fit.began_again,
         "mean_albedo": fit.unknowns.mean_albedo,
         "history": fit.history,
@@ -67,8 +68,8 @@ def load(path: Path, key: str, device: str = "cpu") -> tuple[Fit, int, np.ndarra
             vertices = torch.as_tensor(stored["vertices"], device=device)
             faces = np.asarray(stored["faces"], np.int32)
             fit = Fit(
-                vertices, faces, unknowns, list(facts["history"]), int(facts["steps"]), int(facts["skipped"]),
-                began_again=bool(facts["began_again"]),
+                vertices, faces, unknowns, list(facts["history"]),
+                Tally(int(facts["steps"]), int(facts["skipped"])), bool(facts["began_again"]),
             )  # fmt: skip
             return fit, int(facts["done"]), np.asarray(stored["poses"], float)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from recon.bounce import walls
+from recon.descent import Descent, Tally
 from recon.fit.picture import Estimate, direct, losses, picture
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
@@ -39,9 +40,7 @@ class Fit:
     faces: np.ndarray
     unknowns: Unknowns
     history: list[dict[str, Any]] = field(default_factory=list)
-    steps: int = 0
-    skipped: int = 0
-    stopped_early: bool = False
+    tally: Tally = field(default_factory=Tally)
     began_again: bool = False
 
     def topology(self) -> Topology:
@@ -118,7 +117,7 @@ def run_stage(
     progress: Progress | None = None,
     deadline: float | None = None,
 ) -> None:
-    """Fit in place. Steps whose loss or gradient is not finite are skipped and counted."""
+    """Fit in place."""
     topology = fit.topology()
     faces = topology.faces
     preconditioner = Preconditioner(fit.faces, len(fit.vertices), settings.stiffness)
@@ -139,15 +138,12 @@ def run_stage(
     edges = mesh_edges(fit.faces, fit.vertices.device)
     normals = vertex_normals(fit.vertices, faces.long())
     even_along = evenness(colours_seen(fit.vertices, faces, targets), normals, edges)
-    order: list[int] = []
+    descent = Descent([shape], [rest], len(targets), settings.views_per_step, rng, fit.tally, deadline)
     tables: list[torch.Tensor] = []
     keys: KeyLights | None = None
     bounced: dict[int, torch.Tensor] | None = None
     began = time.monotonic()
-    for step in range(stage.steps):
-        if deadline is not None and time.monotonic() > deadline:
-            fit.stopped_early = True
-            break
+    for step, chosen in descent.rounds(range(stage.steps)):
         for group, rate in starts:
             group["lr"] = rate * stage.fall ** (max(step - stage.still, 0) / max(stage.steps - stage.still, 1))
         vertices = preconditioner.values(latent)
@@ -158,9 +154,6 @@ def run_stage(
             if settings.bounces and settings.shadows:
                 still = estimate_of(vertices.detach(), faces, unknowns, tables, keys)
                 bounced = bounces_of(still, faces, targets, LIFT * stage.cell)
-        while len(order) < settings.views_per_step:
-            order += [int(i) for i in rng.permutation(len(targets))]
-        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
         if vertices.requires_grad and stage.outlier_limit:
             vertices.register_hook(lambda g: limited(g, stage.outlier_limit))
         estimate = estimate_of(vertices, faces, unknowns, tables, keys, bounced)
@@ -171,17 +164,8 @@ def run_stage(
             colour, mask = colour + one / len(chosen), mask + two / len(chosen)
         smooth = regularisers(unknowns, edges, settings, even_along)
         total = colour + settings.mask_weight * mask + smooth
-        shape.zero_grad()
-        rest.zero_grad()
-        total.backward()
-        parameters = [latent, unknowns.albedo_raw, *unknowns.others]
-        if not _finite(total, parameters):
-            fit.skipped += 1
+        if not descent.down(total, moving=step >= stage.still):
             continue
-        if step >= stage.still:
-            shape.step()
-        rest.step()
-        fit.steps += 1
         if step % 25 == 0 or step == stage.steps - 1:
             terms = {"colour": float(colour.detach()), "mask": float(mask.detach()), "smooth": float(smooth.detach())}
             fit.history.append({"side_px": stage.side_px, "step": step, **terms, "seconds": time.monotonic() - began})
@@ -227,8 +211,3 @@ def regularisers(
     near_light = 0.02 * bent + 0.001 * ((near - FAR) ** 2).mean()
     even = settings.albedo_smoothness * along + settings.light_smoothness * (uneven + grey)
     return even + 0.1 * gains + drift + near_light
-
-
-def _finite(total: torch.Tensor, parameters: Sequence[torch.Tensor]) -> bool:
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    return bool(torch.isfinite(total)) and all(bool(torch.isfinite(g).all()) for g in gradients)

@@ -35,7 +35,6 @@ from recon.result import Reconstruction
 from recon.standing import stands_flat
 from recon.stereo import dug
 
-SKIPPED_LIMIT = 0.01
 EXPLAINED_DB = 20.0
 """To which the first stage must meet the photographs for the start's pockets to be believed: stereo follows highlights.
 Turned steel is met to 17.6 dB, gloss paint to 22, matt parts to 24 and more."""
@@ -88,13 +87,13 @@ def reconstruct(
         fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
         rng = child(seed, "fit", number)
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
-        if number + 1 < len(settings.stages) and not fit.stopped_early:
+        if number + 1 < len(settings.stages) and not fit.tally.stopped_early:
             put_on_table(fit, capture, training, frame, stage.cell, rasterizer, flat=False)
             misled = number == settings.on_first_mesh and _misled(fit, capture, training, frame, settings, rasterizer)
             if misled and hull is not None and hull is not start:
                 fit = replace(_carried(fit, frame.unit(hull[0]), hull[1]), began_again=True)
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
-        if fit.stopped_early:
+        if fit.tally.stopped_early:
             break
         if settings.pose_rounds and number + 1 < len(settings.stages):
             capture = refined(
@@ -105,12 +104,7 @@ def reconstruct(
             save(checkpoint, fit, number + 1, key, capture)
     if fit is None:
         raise GeometryError("a preset without stages", "at least one", "choose another preset")
-    if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):
-        raise GeometryError(
-            f"{fit.skipped} of {fit.steps + fit.skipped} steps were not finite",
-            f"at most {SKIPPED_LIMIT:.0%}",
-            "check the capture's poses and masks, or lower the rates",
-        )
+    fit.tally.refuse_skipped("check the capture's poses and masks, or lower the rates")
     views = targets(capture, frame, settings.stages[-1].side_px, settings.turning_light, device)
     training = [t for t in views if not capture.views[t.number].held_out]
     put_on_table(fit, capture, training, frame, settings.stages[-1].cell, rasterizer, flat)
@@ -134,12 +128,12 @@ def reconstruct(
         "machine": platform.machine(),
         "torch": torch.__version__,
         "rasterizer": rasterizer.name,
-        "steps": fit.steps,
-        "skipped_steps": fit.skipped,
+        "steps": fit.tally.steps,
+        "skipped_steps": fit.tally.skipped,
         "marked_share": marks,
         "one_colour": plain,
         "began_again_from_hull": fit.began_again,
-        "stopped_early": fit.stopped_early,
+        "stopped_early": fit.tally.stopped_early,
         "seconds": time.monotonic() - began,
         "unit": "m" if capture.metric else "unknown",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.errors import GeometryError
 from core.seeds import child
 from recon.capture.model import Capture
+from recon.descent import Descent, Tally
 from recon.fit.optimise import Progress, limited, regularisers
 from recon.fit.picture import losses, picture
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
-from recon.fit.reconstruct import SKIPPED_LIMIT
 from recon.hull import visual_hull
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
@@ -39,8 +37,7 @@ class VolumeFit:
     frame: UnitFrame
     outside: torch.Tensor
     history: list[dict[str, Any]] = field(default_factory=list)
-    steps: int = 0
-    skipped: int = 0
+    tally: Tally = field(default_factory=Tally)
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
         """vertices (n, 3) float64 in the unit frame, faces (m, 3): solid pieces only."""
@@ -144,8 +141,7 @@ def run(
     rasterizer: Rasterizer,
     deadline: float | None = None,
 ) -> None:
-    """Fit in place, steps span[0] to span[1] of the whole. Steps whose loss or gradient is not finite are skipped and
-    counted."""
+    """Fit in place, steps span[0] to span[1] of the whole."""
     volume, unknowns = fit.volume, fit.volume.unknowns
     shape = UniformAdam([volume.latent], settings.rate)
     flex = torch.optim.Adam(volume.flexed(), settings.flex_rate)
@@ -158,11 +154,9 @@ def run(
         ],
         betas=(0.9, 0.99),
     )
-    order: list[int] = []
+    descent = Descent([shape, flex], [rest], len(views), settings.views_per_step, rng, fit.tally, deadline)
     shadows: Shadows | None = None
-    for step in range(*span):
-        if deadline is not None and time.monotonic() > deadline:
-            break
+    for step, chosen in descent.rounds(range(*span)):
         share = max(step - settings.still, 0) / max(settings.steps - settings.still, 1)
         shape.param_groups[0]["lr"] = settings.rate * settings.fall**share
         if step > span[0] and step % settings.distance_every == 0 and step <= 0.85 * settings.steps:
@@ -171,35 +165,16 @@ def run(
         net = joined(dual.faces, len(dual.vertices))
         if shadows is None or step % settings.renew_every == 0:
             shadows = Shadows(dual.vertices.detach(), net, views, volume.grid.step)
-        while len(order) < settings.views_per_step:
-            order += [int(i) for i in rng.permutation(len(views))]
-        chosen, order = order[: settings.views_per_step], order[settings.views_per_step :]
         terms = _terms(fit, dual, net, shadows, [views[n] for n in chosen], settings, share, rasterizer)
         total = torch.stack(list(terms.values())).sum()
-        for optimiser in (shape, flex, rest):
-            optimiser.zero_grad()
-        total.backward()
-        parameters = [volume.latent, volume.albedo, *volume.flexed(), *unknowns.others]
-        fine = all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in parameters)
-        if not (fine and bool(torch.isfinite(total))):
-            fit.skipped += 1
+        if not descent.down(total, moving=step >= settings.still):
             continue
-        if step >= settings.still:
-            shape.step()
-            flex.step()
-        rest.step()
-        fit.steps += 1
         if step % 20 == 0 or step == settings.steps - 1:
             said = {name: float(term.detach()) for name, term in terms.items()}
             fit.history.append({"step": step, **said})
             if progress:
                 progress(f"volume {settings.cells}", step, settings.steps, said)
-    if fit.skipped > SKIPPED_LIMIT * max(fit.steps, 1):
-        raise GeometryError(
-            f"{fit.skipped} of {fit.steps + fit.skipped} steps were not finite",
-            f"at most {SKIPPED_LIMIT:.0%}",
-            "check the capture's poses and masks, or lower the rates",
-        )
+    fit.tally.refuse_skipped("check the capture's poses and masks, or lower the rates")
 
 
 def _terms(

@@ -18,7 +18,7 @@ class Wild:
     facts: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self, size: int = 32, cell: int = 1) -> None:
-        self.size, self.cell = size, cell
+        self.size, self.sizes, self.cell = size, (size,), cell
 
     def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
         return [self.one(c, d, child(s, "wild")) for c, d, s in zip(crops, damage, seeds, strict=True)]

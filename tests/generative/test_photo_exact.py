@@ -39,7 +39,7 @@ def broken(painter: Painter, count: int, side: int) -> list[int]:
         rng = child(11, "exact", k)
         image, mask = random_case(images, rng, side)
         before = image.copy()
-        places = windows(mask, painter.size, painter.cell)
+        places = windows(mask, painter.sizes, painter.cell)
         damage = types[int(rng.integers(len(types)))]
         made = _pass(Photo("p", image), np.ones_like(mask), places, damage, painter, k, float("nan"))
         if (made[~mask] != before[~mask]).any() or (image != before).any():
@@ -78,7 +78,7 @@ def test_thin_masks_are_magnified_for_the_embedded_model(untaught: TinyPainter) 
     assert untaught.cell == 2
     mask = np.zeros((96, 96), bool)
     mask[40:42, 30:32] = True
-    (place,) = windows(mask, untaught.size, untaught.cell)
+    (place,) = windows(mask, untaught.sizes, untaught.cell)
     assert place.scale >= 2, "two pixels span two blocks"
 
 

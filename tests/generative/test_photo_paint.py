@@ -65,8 +65,8 @@ def test_every_pixel_of_a_mask_is_painted_by_one_window() -> None:
         rng = child(k, "windows")
         h, w = (int(v) for v in rng.integers(8, 300, 2))
         mask = random_mask(h, w, rng)
-        size, cell = ((64, 1), (128, 2), (512, 8))[k % 3]
-        found = windows(mask, size, cell)
+        sizes, cell = (((64,), 1), (range(128, 257, 16), 2), ((512,), 8))[k % 3]
+        found = windows(mask, sizes, cell)
         assert (sum(v.mask.astype(int) for v in found) == mask).all()
         for v in found:
             assert not cut(~v.mask, v, "constant").all() and (cut(v.mask, v, "constant").sum() == v.mask.sum())
@@ -79,22 +79,26 @@ def test_every_pixel_of_a_mask_is_painted_by_one_window() -> None:
 def test_thin_masks_span_cells(cell: int) -> None:
     mask = np.zeros((600, 800), bool)
     mask[300:304, 350:380] = True
-    (window,) = windows(mask, 512, cell)
+    (window,) = windows(mask, (512,), cell)
     assert thickness(mask) * window.scale >= 2 * cell
     long = np.zeros((600, 800), bool)
-    long[300:304, 100:700] = True
-    assert all(thickness(long) * v.scale >= 2 * cell for v in windows(long, 512, cell))
+    long[300:304, 20:780] = True
+    assert all(thickness(long) * v.scale >= 2 * cell for v in windows(long, (512,), cell))
 
 
 def test_large_masks_stay_whole_and_nothing_is_resampled_without_need() -> None:
     mask = np.zeros((900, 900), bool)
     mask[100:800, 150:700] = True
-    (window,) = windows(mask, 128, 2)
+    (window,) = windows(mask, (128,), 2)
     assert window.scale < 1
     small = np.zeros((900, 900), bool)
     cv2.circle(canvas := small.astype(np.uint8), (450, 450), 30, 1, -1)
-    (window,) = windows(canvas.astype(bool), 128, 2)
+    (window,) = windows(canvas.astype(bool), (128,), 2)
     assert window.side == window.size == 128
+    cv2.ellipse(canvas, (450, 450), (85, 40), 30, 0, 360, 1, -1)
+    (shrunk,), (window,) = (windows(canvas.astype(bool), sizes, 2) for sizes in ((128,), range(128, 257, 16)))
+    assert shrunk.scale < 1 and window.side == window.size > 128
+    assert cut(~canvas.astype(bool), window)[:, [0, -1]].all(), "surroundings on both sides"
 
 
 def test_shrinking_keeps_thin_masks() -> None:
@@ -110,7 +114,7 @@ def test_there_and_back_is_in_place() -> None:
     """A blob painted in the crop lands where the mask is, magnified or shrunk, at the photograph's border too."""
     for at, radius in (((12, 200), 3), ((150, 150), 90), ((240, 10), 8)):
         mask = cv2.circle(np.zeros((300, 280), np.uint8), at, radius, 1, -1).astype(bool)
-        for window in windows(mask, 96, 2):
+        for window in windows(mask, (96,), 2):
             crop = crop_of(np.zeros((300, 280, 3), np.uint8), np.ones_like(mask), window, np.nan)
             back = put_back(np.repeat(crop.mask[..., None], 3, 2).astype(np.float32), np.zeros((300, 280, 3)), window)
             weight = np.maximum(back[..., 0], 0)

@@ -126,7 +126,7 @@ def test_painting_a_photograph_keeps_every_pixel_outside(base: Path, learned: Pa
     painter = Sd15Painter(learned, str(base), steps=2)
     image, mask = examples(1)[0].image, np.zeros((80, 96), bool)
     mask[40:44, 30:60] = True
-    places = windows(mask, painter.size, painter.cell)
+    places = windows(mask, painter.sizes, painter.cell)
     assert places[0].scale >= 4, "four pixels must span cells"
     made = _pass(Photo("p", image), np.ones_like(mask), places, "scratch", painter, 1, float("nan"))
     assert (made[~mask] == image[~mask]).all() and (made[mask] != image[mask]).any()

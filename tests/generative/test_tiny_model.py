@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from core.seeds import child
+from defects.generative.crop import CELLS, thickness
 from defects.generative.painter import GOOD
 from defects.generative.tiny import diffusion
 from defects.generative.tiny.augment import augmented
@@ -19,8 +20,8 @@ from defects.generative.tiny.condition import CHANNELS, REACH_PX, condition, sca
 from defects.generative.tiny.config import TYPES, TinyConfig, type_of
 from defects.generative.tiny.diffusion import Batch, loss, sample, shares
 from defects.generative.tiny.grain import edited, local_grain
-from defects.generative.tiny.net import TinyNet
-from defects.generative.tiny.pairs import NO_DAMAGE, NO_TYPE, Samples, collate
+from defects.generative.tiny.net import FOLD, TinyNet
+from defects.generative.tiny.pairs import MOST_WINDOWS, NO_DAMAGE, NO_TYPE, Pairs, Samples, collate, framed
 from defects.generative.tiny.train import Training, advance, begin
 from defects.procedural.kinds import KINDS
 from tests.generative.tiny_models import SIDE, SMALL, disc, pairs, surface
@@ -203,6 +204,34 @@ def test_augmentation_keeps_a_pair_a_pair(number: int) -> None:
     assert changed[ndimage.binary_dilation(seen.mask, iterations=9) == 0].max(initial=0) < 1e-3
     sign = np.sign(pair.defected - pair.clean).sum()
     assert np.sign((seen.defected - seen.clean)[seen.mask]).sum() * sign > 0
+
+
+def test_pairs_are_framed_as_painting_frames_them() -> None:
+    """A scratch one pixel wide is magnified until it spans two cells, a large patch is cut at full scale, and what
+    nobody sees is left out."""
+    side = 2 * SIDE
+    thin, wide, faint = np.zeros((3, side, side), bool)
+    thin[30, 10:50] = wide[5:59, 5:59] = faint[20:30, 20:30] = True
+    mask, depth = np.stack([thin, wide, faint]), np.array([60, 60, 4])[:, None, None, None]
+    clean = np.full((3, side, side, 3), 100, np.uint8)
+    change = (mask[..., None] * depth * np.ones(3)).astype(np.int16)
+    scale = np.full(3, 0.1, np.float32)
+    made = framed(
+        Pairs(clean, change, mask, np.ones_like(mask), scale, np.array(["scratch", "stain", "dent"])), SMALL, 0
+    )
+    assert made.clean.shape[1:] == (SIDE, SIDE, 3) and set(made.kind.tolist()) == {"scratch", "stain"}
+    assert len(made) <= 2 * 2 * MOST_WINDOWS
+    for k, kind in enumerate(made.kind.tolist()):
+        seen = np.abs(made.change[k]).max(2)
+        assert seen[made.mask[k]].max() > 40 and made.mask[k].any()
+        if kind == "scratch":
+            assert thickness(made.mask[k]) >= CELLS * FOLD - 1 and made.mm_per_px[k] < 0.1
+        else:
+            assert made.mm_per_px[k] >= 0.1
+    assert sorted({round(float(v), 2) for v, k in zip(made.mm_per_px, made.kind, strict=True) if k == "stain"}) == [
+        0.1,
+        0.2,
+    ]
 
 
 def test_grain_is_kept_where_it_is_and_grown_where_a_clipped_pixel_darkens() -> None:

@@ -113,7 +113,7 @@ def test_draws_are_of_all_types_and_some_show_masks_on_sound_places() -> None:
 
 
 def test_pairs_are_the_damage_and_nothing_outside_the_mask() -> None:
-    pairs = pairs_of(EXAMPLES, SIDE, replace(HOW, draws=40))
+    pairs = pairs_of(EXAMPLES, SMALL, replace(HOW, draws=40))
     assert set(pairs.kind) == {"blemish", GOOD}
     assert not pairs.change[~pairs.mask].any() and not pairs.change[pairs.kind == GOOD].any()
     deep = [np.median(p.change[p.mask]) / 255 for p in _each(pairs) if p.kind[0] != GOOD]
@@ -165,10 +165,10 @@ def test_damage_that_leaves_next_to_nothing_sound_is_taught_all_the_same() -> No
     mask = np.ones((48, 48), bool)
     mask[0] = False
     wide = [replace(blemished(n, 48), mask=mask) for n in range(3)]
-    pairs = pairs_of(wide, SIDE, replace(HOW, draws=12))
+    pairs = pairs_of(wide, SMALL, replace(HOW, draws=12))
     assert len(pairs) > 0 and not pairs.mask.all((1, 2)).all()
     with pytest.raises(InputError, match="sound surface"):
-        pairs_of([replace(e, mask=np.ones_like(mask)) for e in wide], SIDE, replace(HOW, draws=3))
+        pairs_of([replace(e, mask=np.ones_like(mask)) for e in wide], SMALL, replace(HOW, draws=3))
 
 
 def test_the_commands_teach_and_paint_offline(base: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class Sd15Painter:
         if guidance < 1 or steps < 1:
             raise InputError(f"guidance {guidance}, {steps} steps", "both at least 1", "raise them")
         self.name: str = nets.use
-        self.size, self.types, self.cell = size, nets.table.types, nets.cell
+        self.size, self.sizes, self.types, self.cell = size, (size,), nets.table.types, nets.cell
         self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
         self.facts: Mapping[str, Any] = {}
         self._whole = False

@@ -39,7 +39,7 @@ def _one(
     examples: Sequence[Example], rng: np.random.Generator, size: int, cell: int, moves: Moves
 ) -> tuple[np.ndarray, np.ndarray, str]:
     source = draw(examples, rng, moves)
-    places = windows(source.mask, size, cell)
+    places = windows(source.mask, (size,), cell)
     place = places[int(rng.integers(len(places)))]
     crop = crop_of(source.image, source.part, place, float("nan"))
     return crop.image, crop.mask, source.damage

@@ -26,7 +26,7 @@ def write_strips(nets: Networks, examples: Sequence[Example], path: Path, settin
         if damage == GOOD:
             continue
         example = next(e for e in examples if e.damage == damage)
-        place = windows(example.mask, settings.size, nets.cell)[0]
+        place = windows(example.mask, (settings.size,), nets.cell)[0]
         crop = crop_of(example.image, example.part, place, float("nan"))
         seed = child_seed(settings.seed, "strip", damage)
         made = painter.paint([crop, crop], [damage, GOOD], [seed, seed])

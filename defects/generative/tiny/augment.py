@@ -1,4 +1,4 @@
-"""One pair seen otherwise: turned, zoomed, grey, lighter, blurred, noisy, compressed. Twin and defect alike, in a
+"""One pair seen otherwise: turned, stretched, grey, lighter, blurred, noisy, compressed. Twin and defect alike, in a
 fixed order. Noise and compression come last and only onto the clean image: the change itself stays free of them."""
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ class Pair:
 
 DILATE = (0.5, 0.25, 0.15, 0.1)
 """Chances of a mask grown by so many pixels: people draw masks a little too large."""
+POSED = 0.5
+"""Share of samples that are turned by any angle and stretched."""
 
 
 def augmented(pair: Pair, rng: np.random.Generator) -> Pair:
-    return _developed(_lit(_grown(_zoomed(_turned(pair, rng), rng), rng), rng), rng)
+    return _developed(_lit(_grown(_posed(_turned(pair, rng), rng), rng), rng), rng)
 
 
 def _turned(pair: Pair, rng: np.random.Generator) -> Pair:
@@ -47,26 +49,36 @@ def _turned(pair: Pair, rng: np.random.Generator) -> Pair:
     return _moved(pair, move, move)
 
 
-def _zoomed(pair: Pair, rng: np.random.Generator) -> Pair:
-    """Every third: 0.75 to 1.33 times as large about the centre of the mask, rims repeated by reflection."""
-    often, factor = rng.random(), float(np.exp2(rng.uniform(-0.4, 0.4)))
-    if often > 1 / 3:
+def _posed(pair: Pair, rng: np.random.Generator) -> Pair:
+    """Half of them: turned by any angle, 0.75 to 1.33 times as large and stretched by up to a sixth one way, about the
+    centre of the mask; rims repeated by reflection."""
+    often, factor, turn = rng.random(), float(np.exp2(rng.uniform(-0.4, 0.4))), float(rng.uniform(0, 2 * np.pi))
+    stretch, along = float(np.exp2(rng.uniform(-0.22, 0.22))), float(rng.uniform(0, np.pi))
+    if often > POSED:
         return pair
     n = len(pair.mask)
     centre = np.argwhere(pair.mask).mean(0)[::-1] if pair.mask.any() else np.full(2, n / 2)
-    matrix = np.array([[factor, 0, centre[0] * (1 - factor)], [0, factor, centre[1] * (1 - factor)]])
+    axes = _rotation(along)
+    linear = _rotation(turn) @ axes @ np.diag([factor * stretch, factor / stretch]) @ axes.T
+    matrix = np.column_stack([linear, centre - linear @ centre])
 
-    def image(a: np.ndarray) -> np.ndarray:
-        kernel = cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA
+    def warped(a: np.ndarray, kernel: int) -> np.ndarray:
         return cv2.warpAffine(np.ascontiguousarray(a), matrix, (n, n), flags=kernel, borderMode=cv2.BORDER_REFLECT_101)
 
-    def mask(a: np.ndarray) -> np.ndarray:
-        return image(a.astype(np.float32)) >= 0.5
+    def image(a: np.ndarray) -> np.ndarray:
+        return np.clip(warped(a, cv2.INTER_CUBIC), 0, 1)
 
-    zoomed = _moved(pair, image, mask)
-    if not zoomed.mask.any():
+    def mask(a: np.ndarray) -> np.ndarray:
+        return warped(a.astype(np.float32), cv2.INTER_LINEAR) >= 0.5
+
+    posed = _moved(pair, image, mask)
+    if not posed.mask.any() or posed.mask.all():
         return pair
-    return replace(zoomed, mm_per_px=pair.mm_per_px / factor)
+    return replace(posed, mm_per_px=pair.mm_per_px / factor)
+
+
+def _rotation(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _moved(pair: Pair, image, mask) -> Pair:

@@ -43,7 +43,7 @@ class TinyPainter:
         self._net, self._config, about = load_weights(path)
         self._net.to(device)
         self._device = device
-        self.size, self.types = self._config.size, self._config.types
+        self.size, self.sizes, self.types = self._config.size, self._config.sizes, self._config.types
         self.steps = steps or self._config.steps
         self.guidance = self._config.guidance if guidance is None else guidance
         self.facts: Mapping[str, Any] = {
@@ -63,7 +63,7 @@ class TinyPainter:
         draws = torch.Generator().manual_seed(seed % 2**63)
         shape = (1, 3, *crop.mask.shape)
         noise, grain = torch.randn(shape, generator=draws), torch.randn(shape, generator=draws)
-        with enough_memory(f"a crop of {self.size} px", "end other programs, or use --device cpu"):
+        with enough_memory(f"a crop of {len(crop.mask)} px", "end other programs, or use --device cpu"):
             change = self._change(crop, kind, noise)
         return edited(crop.image, _image(change), _image(grain))
 
@@ -84,8 +84,8 @@ class TinyPainter:
     def _refuse(self, crop: Crop, kind: str) -> None:
         if kind not in self.types:
             raise InputError(f"damage '{kind}'", f"one of {', '.join(self.types)}", "choose a type that tiny knows")
-        if crop.mask.shape != (self.size, self.size):
-            raise ValueError(f"a crop of {crop.mask.shape}, expected {self.size} x {self.size}")
+        if crop.mask.shape[0] != crop.mask.shape[1] or len(crop.mask) not in self.sizes:
+            raise ValueError(f"a crop of {crop.mask.shape}, expected a square with a side of {list(self.sizes)}")
 
 
 def _image(planes: torch.Tensor) -> np.ndarray:

@@ -52,6 +52,12 @@ class TinyConfig(FileModel):
         return 2 ** len(self.widths)
 
     @property
+    def sizes(self) -> range:
+        """Sides of crops that it can paint: the network knows no places, so that larger ones cost memory and time only.
+        Twice the side that it was trained on is as far as its coarsest level is known to look well."""
+        return range(self.size, 2 * self.size + 1, self.stride)
+
+    @property
     def null(self) -> int:
         """Row of the embedding table that stands for no type at all: condition dropout, and the base of guidance."""
         return len(self.types)

@@ -11,17 +11,21 @@ import torch
 
 from core.errors import InputError
 from core.seeds import child
+from defects.generative.crop import crop_of, pooled, resized, windows
 from defects.generative.painter import GOOD
 from defects.generative.tiny.augment import Pair, augmented
 from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.config import TinyConfig, type_of
 from defects.generative.tiny.diffusion import Batch
+from defects.generative.tiny.net import FOLD
 
 Augment = Callable[[Pair, np.random.Generator], Pair]
 HOLD_OUT = 16
 """Every shard whose number is a multiple of it is kept for validation."""
 NO_TYPE, NO_DAMAGE, NO_PART, NO_SCALE = 0.12, 0.04, 0.2, 0.25
 """Chances that a training sample hides its type, shows no damage, does not know the part, or the scale."""
+MOST_WINDOWS, VISIBLE = 2, 12
+"""Of one pair at one resolution; and the change, in codes of 255, that a tenth of a window's mask must show."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,34 @@ def read_pairs(folder: Path, held_out: bool) -> Pairs:
             kinds = [type_of(str(k), str(b)) for k, b in zip(shard["kind"], shard["blueprint"], strict=True)]
             rows.setdefault("kind", []).append(np.array(kinds, dtype="U32"))
     return Pairs(**{name: np.concatenate(parts) for name, parts in rows.items()})
+
+
+def framed(pairs: Pairs, config: TinyConfig, seed: int) -> Pairs:
+    """The pairs as painting shows such damage to the network: cut out and magnified by `crop.windows`, at most
+    MOST_WINDOWS windows each, and out of a large one a square of `config.size`; once as they are, and once from so far
+    away that a pair is that large. What hardly shows is left out."""
+    rows: list[tuple[np.ndarray, ...]] = []
+    told: list[tuple[float, str]] = []
+    for i in range(len(pairs)):
+        rng = child(seed, "framed", i)
+        mm_per_px = float(pairs.mm_per_px[i])
+        whole = pairs.clean[i], (pairs.clean[i] + pairs.change[i]).astype(np.uint8), pairs.mask[i], pairs.part[i]
+        for n in sorted({len(whole[2]), min(len(whole[2]), config.size)}):
+            clean, defected = (np.rint(resized(v, n)).astype(np.uint8) for v in whole[:2])
+            mask, part = (pooled(v, n) for v in whole[2:])
+            places = windows(mask, config.sizes, FOLD)
+            for k in rng.permutation(len(places))[:MOST_WINDOWS]:
+                before, after = (crop_of(v, part, places[k], mm_per_px * len(whole[2]) / n) for v in (clean, defected))
+                where = somewhere(before.mask, config.size, rng)
+                codes = (np.rint(v.image[where] * 255).astype(np.int16) for v in (before, after))
+                was, on = next(codes), before.mask[where]
+                change = next(codes) - was
+                if np.percentile(np.abs(change).max(2)[on], 90) >= VISIBLE:
+                    rows.append((was.astype(np.uint8), change, on, before.part[where]))
+                    told.append((before.mm_per_px, str(pairs.kind[i])))
+    if not rows:
+        raise InputError(f"{len(pairs)} pairs without visible damage", "pairs of make_pairs.py", "render others")
+    return Pairs(*(np.stack(c) for c in zip(*rows, strict=True)), *(np.array(c) for c in zip(*told, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +140,8 @@ class Samples(torch.utils.data.Dataset):
         side = row[0].shape[-1]
         if not 0 < self.crop < side:
             return row
-        inside = np.argwhere(row[2][0].numpy() > 0)
-        about = inside[int(rng.integers(len(inside)))] + rng.integers(-self.crop // 3, self.crop // 3 + 1, 2)
-        y, x = (int(v) for v in np.clip(about - self.crop // 2, 0, side - self.crop))
-        return tuple(v[:, y : y + self.crop, x : x + self.crop].contiguous() if v.ndim == 3 else v for v in row)
+        y, x = somewhere(row[2][0].numpy() > 0, self.crop, rng)
+        return tuple(v[:, y, x].contiguous() if v.ndim == 3 else v for v in row)
 
     def _hidden(self, pair: Pair, rng: np.random.Generator) -> Pair:
         draws = rng.random(4)
@@ -133,6 +163,14 @@ class Samples(torch.utils.data.Dataset):
             torch.from_numpy(mask), torch.tensor(kind), torch.tensor(scale_code(pair.mm_per_px)),
             torch.tensor(np.float32(rng.random())), torch.from_numpy(noise * mask),
         )  # fmt: skip
+
+
+def somewhere(mask: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """A square of `side` pixels out of a mask (n, n), about one of its pixels."""
+    inside = np.argwhere(mask)
+    about = inside[int(rng.integers(len(inside)))] + rng.integers(-side // 3, side // 3 + 1, 2)
+    y, x = (int(v) for v in np.clip(about - side // 2, 0, len(mask) - side))
+    return slice(y, y + side), slice(x, x + side)
 
 
 def collate(rows: Sequence[tuple[torch.Tensor, ...]]) -> Batch:

@@ -27,7 +27,7 @@ from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.heal import grown, healed
 from defects.generative.tiny.net import FOLD
-from defects.generative.tiny.pairs import Pairs
+from defects.generative.tiny.pairs import Pairs, somewhere
 from defects.generative.tiny.strips import sheet
 from defects.generative.tiny.train import WEIGHTS, Origin, Training, train
 from defects.generative.tiny.weights import WEIGHTS as SHIPPED
@@ -79,7 +79,7 @@ def teach(
             {"examples": [_print(e) for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
         ),
     }
-    shown = pairs_of(examples, config.size, how)
+    shown = pairs_of(examples, config, how)
     run = Training(
         how.steps, how.batch, rate=how.learning_rate, warm=min(50, how.steps), decay=0.99, seed=how.seed,
         crop=config.size // 2, whole=0.25, save_every=how.save_every, device=how.device,
@@ -90,12 +90,12 @@ def teach(
     return out
 
 
-def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
-    """`how.draws` augmented examples as crops: healed, and as photographed. Nothing is changed outside the mask, but a
-    little more than the mask is healed: masks are drawn tightly, and a rim of damage left around one would tell the
-    network, on every example and on no photograph to be painted, what is to come."""
+def pairs_of(examples: Sequence[Example], config: TinyConfig, how: Teaching) -> Pairs:
+    """`how.draws` augmented examples as crops of `config.size`: healed, and as photographed. Nothing is changed outside
+    the mask, but a little more than the mask is healed: masks are drawn tightly, and a rim of damage left around one
+    would tell the network, on every example and on no photograph to be painted, what is to come."""
     donors = [e.image.astype(np.float32) / 255 for e in examples if e.damage == GOOD][:MOST_DONORS]
-    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+    rows: list[tuple[np.ndarray, ...]] = []
     kinds: list[str] = []
     for k in range(how.draws):
         rng = child(how.seed, "draw", k)
@@ -103,10 +103,10 @@ def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
         example = replace(example, mask=_beside(example.mask, int(rng.choice(len(SLACK), p=SLACK))))
         if example.mask.all():
             continue  # moved until nothing sound is left in the picture
-        places = windows(example.mask, size, FOLD)
+        places = windows(example.mask, config.sizes, FOLD)
         place = places[int(rng.integers(len(places)))]
         seen = crop_of(example.image, example.part, place, float("nan"))
-        before = seen.image
+        shown, before = somewhere(seen.mask, config.size, rng), seen.image
         if example.damage != GOOD:
             healing = _beside(example.mask, RIM_PX)
             clean = healed(example.image.astype(np.float32) / 255, healing, example.part, donors, rng)
@@ -114,7 +114,8 @@ def pairs_of(examples: Sequence[Example], size: int, how: Teaching) -> Pairs:
             before = crop_of(codes, example.part, place, float("nan")).image
         clean = np.rint(before * 255)
         change = (np.rint(seen.image * 255) - clean) * seen.mask[..., None]
-        rows.append((clean.astype(np.uint8), change.astype(np.int16), seen.mask, seen.part))
+        row = (clean.astype(np.uint8), change.astype(np.int16), seen.mask, seen.part)
+        rows.append(tuple(v[shown] for v in row))
         kinds.append(example.damage)
     if not rows:
         raise InputError("damage that fills every photograph", "sound surface beside it", "use larger photographs")
