@@ -41,7 +41,8 @@ have the tunnels, pipes and deep slots the darkness; only Swiss cheese has both.
 
 
 class Verdict(FileModel):
-    """outcome: accepted, accepted with (the notes), or refused. measures: every number that was looked at."""
+    """outcome: accepted, accepted with (the notes), or refused. reasons: those that refuse come first. measures: every
+    number that was looked at."""
 
     outcome: Literal["accepted", "accepted with", "refused"]
     reasons: tuple[Reason, ...]
@@ -138,7 +139,7 @@ def judge(
               "note"),
         _material(probe, stand, capture),
     ]  # fmt: skip
-    reasons = tuple(r for r in found_reasons if r is not None)
+    reasons = tuple(sorted((r for r in found_reasons if r is not None), key=lambda r: r.weight != "refuse"))
     refused = any(r.weight == "refuse" for r in reasons)
     outcome = "refused" if refused else "accepted with" if reasons else "accepted"
     return Verdict(outcome=outcome, reasons=reasons, measures=measures)
@@ -183,20 +184,22 @@ def _shape(porous: float) -> list[Reason | None]:
 
 
 def _light(lighting: Lighting) -> list[Reason | None]:
+    """A light that changed leaves much unexplained on any surface: gloss is blamed then only where it must be, too."""
+    from recon.lighting import CHANGED  # torch, as above
+
     said = "one light on one surface explains {:.0%} of what differs in the photographs: mirror-like, or lit unevenly"
     step = "spray the part matt, spread the light, or use CAD or the photo route"
     poor = lighting.explained < LEAST_EXPLAINED
     limit = LEAST_EXPLAINED if poor else WELL_EXPLAINED
-    from recon.lighting import CHANGED  # as above
-
-    found = [least("appearance", lighting.explained, limit, said, step, "refuse" if poor else "note")]
-    if lighting.change > CHANGED and lighting.change_srgb > LEAST_CHANGE_SRGB:
-        found.append(Reason(
-            subject="light", weight="refuse", measured=lighting.change, limit=CHANGED,
-            said=f"the light changed before {lighting.after}",
-            next_step="photograph again and leave the lamps alone, or take what came after as a session of its own",
-        ))  # fmt: skip
-    return found
+    unexplained = least("appearance", lighting.explained, limit, said, step, "refuse" if poor else "note")
+    if not (lighting.change > CHANGED and lighting.change_srgb > LEAST_CHANGE_SRGB):
+        return [unexplained]
+    changed = Reason(
+        subject="light", weight="refuse", measured=lighting.change, limit=CHANGED,
+        said=f"the light changed before {lighting.after}",
+        next_step="photograph again and leave the lamps alone, or take what came after as a session of its own",
+    )  # fmt: skip
+    return [changed, unexplained if poor else None]
 
 
 def _material(probe: bool, stand: Geometry, capture: Capture) -> Reason | None:

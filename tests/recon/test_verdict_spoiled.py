@@ -20,7 +20,7 @@ from recon.capture.unfit import UnfitCapture
 from recon.doubts import vetted
 from recon.lighting import lighting
 from recon.result import Reconstruction, Shading
-from recon.verdict import judge
+from recon.verdict import LEAST_EXPLAINED, WELL_EXPLAINED, judge
 from tests.recon import synthetic
 from tests.recon.known import fitted, masks
 from tests.recon.known import ring as empty_ring
@@ -218,7 +218,10 @@ def test_a_moved_lamp_is_found_and_dated(egg: trimesh.Trimesh, under_both: tuple
     found = lighting(moved, explained_by(moved, egg, (synthetic.LAMPS, OTHER_LAMPS)))
     assert found.after == moved.views[when].name
     verdict = judge(moved, masks(VIEWS), replace(fitted(moved)), 0.99, doubts=(), lighting=found)
-    assert "light" in {r.subject for r in verdict.reasons} and not verdict.usable
+    assert not verdict.usable and verdict.reasons[0].subject == "light", "what is wrong comes before what follows"
+    dimmer = replace(found, explained=(LEAST_EXPLAINED + WELL_EXPLAINED) / 2)
+    told = judge(moved, masks(VIEWS), fitted(moved), 0.99, doubts=(), lighting=dimmer)
+    assert "appearance" not in {r.subject for r in told.reasons}, "a moved lamp is not blamed on the surface"
     assert moved.views[when].name in verdict.sentence()
 
 

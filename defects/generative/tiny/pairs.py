@@ -24,7 +24,7 @@ HOLD_OUT = 16
 """Every shard whose number is a multiple of it is kept for validation."""
 NO_TYPE, NO_DAMAGE, NO_PART, NO_SCALE = 0.12, 0.04, 0.2, 0.25
 """Chances that a training sample hides its type, shows no damage, does not know the part, or the scale."""
-MOST_WINDOWS, VISIBLE = 2, 12
+MOST_WINDOWS, VISIBLE = 2, 16
 """Of one pair at one resolution; and the change, in codes of 255, that a tenth of a window's mask must show."""
 
 
