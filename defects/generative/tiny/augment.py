@@ -74,7 +74,10 @@ def _posed(pair: Pair, rng: np.random.Generator) -> Pair:
     posed = _moved(pair, image, mask)
     if not posed.mask.any() or posed.mask.all():
         return pair
-    return replace(posed, mm_per_px=pair.mm_per_px / factor)
+    about = cv2.dilate(posed.mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    # slivers of damage that came in by reflection, too thin for a mask, go
+    defected = np.where(about[..., None], posed.defected, posed.clean)
+    return replace(posed, defected=defected, mm_per_px=pair.mm_per_px / factor)
 
 
 def _rotation(angle: float) -> np.ndarray:
