@@ -8,13 +8,15 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from core.errors import InputError
+
+PART = re.compile(r"\..+\.\d+\.part(\.[^.]*)?")
 
 
 @contextmanager
@@ -34,6 +36,36 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise PermissionError(errno.EACCES, "its folder takes no files", str(path)) from error  # such as /proc
     finally:
         part.unlink(missing_ok=True)
+
+
+def usable_folder(folder: Path) -> Path:
+    """The folder, absolute: it takes files, or can be made. Leaves nothing behind. InputError otherwise."""
+    folder = folder.absolute()
+    if folder == folder.parent:
+        raise InputError(f"the folder {folder}", "a folder of its own", "choose another")
+    made: list[Path] = []
+    try:
+        made = [p for p in (folder, *folder.parents) if not p.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder} takes no files ({error.strerror})", "a folder that is there, or can be made", "choose another"
+        ) from error
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+    return folder
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove temporary files of `atomic_path` that a killed process left in a folder or below it."""
+    for path in folder.rglob(".*.part*"):
+        if PART.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -160,6 +160,7 @@ class ImageRecord(ImageFacts):
 class DatasetHeader(FileModel):
     """dataset.json. recipe: as resolved, with the contents of every file it names. categories: defect kinds in the
     order of their COCO and YOLO numbers. complete: false while a run is under way. counts: filled in at the end.
+    notes: where something else was done than the recipe asks for first, and why.
     """
 
     format: str = FORMAT
@@ -174,6 +175,7 @@ class DatasetHeader(FileModel):
     exports: tuple[str, ...] = ()
     twin: Literal["none", "windowed", "full"] = "windowed"
     versions: Versions
+    notes: tuple[str, ...] = ()
     complete: bool = False
     images: int = 0
     counts: Mapping[str, Mapping[str, int]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -101,7 +102,10 @@ def run(
 
     folder = out_ or Path("out") / chosen.name
     with Bar(chosen.name, err, quiet or json_) as bar:
-        summary = make(chosen, folder, images=images, seed=seed, device=device, progress=bar, blender=blender)
+        summary = make(
+            chosen, folder, images=images, seed=seed, device=device, progress=bar, blender=blender,
+            fitting=None if quiet or json_ else _fitting,
+        )  # fmt: skip
     if json_:
         print(json.dumps(summary.model_dump(mode="json")))
     elif not quiet:
@@ -138,14 +142,9 @@ def reconstruct(
     """Make a textured, metric part of turntable photographs, or say why not."""
     from flawsmith.reconstruction import reconstruct_capture
 
-    def told(stage: str, step: int, steps: int, terms: dict[str, float]) -> None:
-        if not (quiet or json_):
-            losses = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
-            err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
-
     verdict = reconstruct_capture(
         capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
-        refine_poses=refine_poses, progress=told,
+        refine_poses=refine_poses, progress=None if quiet or json_ else _fitting,
     )  # fmt: skip
     if json_:
         print(json.dumps(verdict.model_dump(mode="json")))
@@ -312,6 +311,12 @@ def doctor(json_: Json = False) -> None:
 paint_commands.register(app, guarded)
 
 
+def _fitting(stage: str, step: int, steps: int, terms: dict[str, float]) -> None:
+    """One line of a capture's fit."""
+    losses = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+    err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
+
+
 def _plain(text: str) -> str:
     """Without Rich's markup: brackets in a user's words are the user's."""
     return text.replace("[", r"\[")
@@ -319,7 +324,13 @@ def _plain(text: str) -> str:
 
 def main() -> None:
     """Entry point of the command `flawsmith`."""
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    """A batch system's polite end leaves what Ctrl-C leaves."""
+    raise KeyboardInterrupt

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from core.defect import Defect
 from core.errors import DatasetError
-from core.files import atomic_path, canonical_json, sha256_file, write_json, write_text
+from core.files import atomic_path, canonical_json, sha256_file, sweep_parts, write_json, write_text
 from core.frame import Frame
 from core.record import DatasetHeader, DatasetSummary, FileEntry, ImageFacts, ImageRecord, ImageVerdict
 from flawsmith import images
@@ -45,6 +45,7 @@ class DatasetWriter:
             _refuse_others(out, header)
             self._finished = {r.index for r in repair_manifest(out) if all(intact(out, f) for f in r.files.values())}
             if (out / HEADER).exists():
+                sweep_parts(out)
                 self._open()
         self.kept = len(self._finished)
 

@@ -52,6 +52,7 @@ def deliver(out: Path, outcome: Outcome, rerender_views: int = 0, device: str = 
     gap = gaps(every, taken)
     write_report(out, story._replace(strips=every, cycles=taken, gaps=gap))
     measured["rerender"] = _said(gap)
+    provenance = {**provenance, "asked": {**provenance.get("asked", {}), "rerender": rerender_views}}
     save_facts(out, capture, found, verdict, provenance, maps, measured)
 
 

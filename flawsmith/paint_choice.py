@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.errors import InputError, RecipeError
 from core.models import FileModel
 from defects.generative.painter import GOOD, Painter
 
 Backend = Literal["tiny", "sd15", "sd15-controlnet", "overlay"]
+SD15 = frozenset({"learned", "base", "steps", "guidance", "size", "precision"})
+OPTIONS: dict[str, frozenset[str]] = {
+    "overlay": frozenset(),
+    "tiny": frozenset({"learned", "weights", "steps", "guidance"}),
+    "sd15": SD15,
+    "sd15-controlnet": SD15,
+}
+"""What each backend can be told."""
 
 
 class PaintChoice(FileModel):
@@ -38,6 +46,17 @@ class PaintChoice(FileModel):
     masks: str | None = None
     tries: int = Field(default=4, ge=1)
     max_px: int = Field(default=2048, ge=64)
+
+    @model_validator(mode="after")
+    def _own_options(self) -> PaintChoice:
+        """What a backend does not have would be left out without a word."""
+        of_some = set().union(*OPTIONS.values())
+        plain = {name: field.default for name, field in type(self).model_fields.items()}
+        foreign = sorted(n for n in of_some - OPTIONS[self.backend] if getattr(self, n) != plain[n])
+        if foreign:
+            has = ", ".join(sorted(OPTIONS[self.backend])) or "none of its own"
+            raise ValueError(f"backend {self.backend} has no {', '.join(foreign)}, but {has}")
+        return self
 
 
 def painter_of(choice: PaintChoice, folder: Path, device: str = "cpu") -> Painter:

@@ -49,13 +49,14 @@ def inpaint(
     json_: Json = False,
 ) -> None:
     """Paint a defect into photographs, exactly where a mask says; every other pixel stays."""
+    from core.models import parse
     from flawsmith.paint_choice import PaintChoice
     from flawsmith.paint_folder import PaintOrder, inpaint_folder
 
-    choice = PaintChoice(
-        backend=backend, learned=None if learned is None else str(learned.resolve()), base=base, steps=steps,
-        guidance=guidance, size=size, precision=precision, mm_per_px=mm_per_px,
-    )  # fmt: skip
+    choice = parse(PaintChoice, {
+        "backend": backend, "learned": None if learned is None else str(learned.resolve()), "base": base,
+        "steps": steps, "guidance": guidance, "size": size, "precision": precision, "mm_per_px": mm_per_px,
+    }, "inpaint")  # fmt: skip
     order = PaintOrder(
         photo, out_, choice, mask=mask, blueprint=blueprint, damage=type_, part_mask=part_mask, seed=seed
     )
@@ -87,13 +88,14 @@ def generate(
     json_: Json = False,
 ) -> None:
     """Make whole pictures with a defect that nobody took, and their clean twins, with a ControlNet."""
+    from core.models import parse
     from flawsmith.paint_choice import PaintChoice
     from flawsmith.paint_generate import GenerateOrder, generate_folder
 
-    choice = PaintChoice(
-        backend="sd15-controlnet", learned=str(learned.resolve()), base=base, steps=steps, guidance=guidance, size=size,
-        precision=precision, mm_per_px=mm_per_px, tries=tries,
-    )  # fmt: skip
+    choice = parse(PaintChoice, {
+        "backend": "sd15-controlnet", "learned": str(learned.resolve()), "base": base, "steps": steps,
+        "guidance": guidance, "size": size, "precision": precision, "mm_per_px": mm_per_px, "tries": tries,
+    }, "generate")  # fmt: skip
     order = GenerateOrder(
         out_, choice, mask=mask, blueprint=blueprint, damage=type_, images=images, seed=seed, paste=paste
     )

@@ -72,15 +72,17 @@ def paint_dataset(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     painter: Painter | None = None,
+    said: tuple[str, ...] = (),
 ) -> DatasetSummary:
     """Make the dataset of a recipe whose part is painted in its photographs, or go on with it.
 
-    painter: instead of the recipe's backend. RecipeError, InputError: nothing was written yet.
+    painter: instead of the recipe's backend. said: why it is painted, where the recipe asks for something else first.
+    RecipeError, InputError: nothing was written yet.
     """
     started = time.monotonic()
     stock = load_photo_stock(recipe, seed, painter or painter_of(recipe.paint, recipe.folder, torch_device(device)))
     count = recipe.images if images is None else images
-    writer = DatasetWriter(out, _header(stock))
+    writer = DatasetWriter(out, _header(stock).model_copy(update={"notes": said}))
     todo = [i for i in range(count) if i not in writer.finished]
     try:
         for done, index in enumerate(todo, count - len(todo)):
@@ -94,7 +96,7 @@ def paint_dataset(
         progress(count, count)
     summary = writer.finish(time.monotonic() - started)
     notes = finishing.finish(out, recipe.exports)
-    return summary.model_copy(update={"notes": tuple(notes)})
+    return summary.model_copy(update={"notes": (*said, *notes)})
 
 
 def load_photo_stock(recipe: Recipe, seed: int | None, painter: Painter) -> PhotoStock:

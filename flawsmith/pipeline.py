@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from core.seeds import child
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
 from flawsmith.recipe import Recipe
+from flawsmith.reconstruction import Progress as Fitting
 from flawsmith.reconstruction import RefusedCapture, with_reconstruction
 from flawsmith.refine import Refiner, refined_stock, refiner_of
 from flawsmith.shots import Shot, Stock, draw_shot, load_stock, refuse_unplaceable
@@ -59,26 +61,30 @@ def run(
     device: str = "cpu",
     progress: Progress | None = None,
     blender: Path | None = None,
+    fitting: Fitting | None = None,
 ) -> DatasetSummary:
     """Make the dataset of `recipe` in `out`, or go on with it. images, seed: instead of the recipe's.
 
     device: cpu, auto, optix, cuda, hip or metal. blender: an executable to render with, instead of the bpy wheel.
+    fitting: called as a capture is reconstructed, with stage, step, steps and losses.
     Any FlawsmithError leaves the images made so far whole, and the same call goes on from there.
     """
     started = time.monotonic()
     out = Path(out)
     steady_heap()
+    said: list[str] = []
+    painted = partial(_painted, recipe, out, images=images, seed=seed, device=device, progress=progress)
     try:
         if recipe.route == "photo":
-            return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
+            return painted()
         refiner = refiner_of(recipe, device)
-        stock = refined_stock(load_stock(with_reconstruction(recipe, out), seed), refiner)
-    except RefusedCapture:
+        stock = refined_stock(load_stock(with_reconstruction(recipe, out, fitting, said.append), seed), refiner)
+    except RefusedCapture as error:
         if recipe.route == "render":
             raise
-        return _painted(recipe, out, images=images, seed=seed, device=device, progress=progress)
+        return painted(said=(f"painted into the photographs, as the capture was refused: {error.given}",))
     count = recipe.images if images is None else images
-    writer = DatasetWriter(out, header(stock, blender))
+    writer = DatasetWriter(out, header(stock, blender, tuple(said)))
     todo = [i for i in range(count) if i not in writer.finished]
     try:
         if not writer.finished:
@@ -96,7 +102,7 @@ def run(
         progress(count, count)
     summary = writer.finish(time.monotonic() - started)
     notes = finishing.finish(out, recipe.exports)
-    return summary.model_copy(update={"notes": tuple(notes)})
+    return summary.model_copy(update={"notes": (*said, *notes)})
 
 
 def _painted(recipe: Recipe, out: Path, **chosen: Any) -> DatasetSummary:
@@ -105,7 +111,7 @@ def _painted(recipe: Recipe, out: Path, **chosen: Any) -> DatasetSummary:
     return paint_dataset(recipe, out, **chosen)
 
 
-def header(stock: Stock, blender: Path | None = None) -> DatasetHeader:
+def header(stock: Stock, blender: Path | None = None, notes: tuple[str, ...] = ()) -> DatasetHeader:
     recipe = stock.resolved.recipe
     software = versions()
     if blender is not None:
@@ -121,6 +127,7 @@ def header(stock: Stock, blender: Path | None = None) -> DatasetHeader:
         exports=recipe.exports,
         twin=recipe.twin,
         versions=software,
+        notes=notes,
     )
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from core.errors import InputError, RecipeError
+from core.devices import usable_device
+from core.errors import InputError, RecipeError, RenderError
+from core.files import usable_folder
 from core.seeds import child_seed
 from flawsmith.captured import is_capture
 from flawsmith.recipe import Recipe
 from flawsmith.versions import versions
 from recon.capture.model import Capture
 from recon.save import REPORT, read
-from recon.verdict import Verdict, judge
+from recon.verdict import Verdict, coverage, judge
 
 if TYPE_CHECKING:
     from recon.capture.masks import MaskReport
@@ -47,34 +50,63 @@ def reconstruct_capture(
     refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
     views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its last whole
     stage when the same is asked again.
-    InputError when `out` holds the reconstruction of another capture.
+    InputError (TakenFolder) when `out` holds other files, or the reconstruction of another capture or by other options.
     """
+    out = usable_folder(out)
+    unfinished = out.with_name(f".{out.name}.fit.npz")
+    if out.is_dir() and any(out.iterdir()) and not ((out / REPORT).is_file() or unfinished.is_file()):
+        raise TakenFolder(f"{out} holds other files", "a new or empty folder", "choose another --out")
+    usable_device(device)
     # torch and warp wait until there is a capture: a run from CAD needs neither
+    from defects.generative.memory import enough_memory
     from flawsmith.deliver import Outcome, deliver, need_blender
     from recon.fit import preset
     from recon.merge import load_merged
 
+    asked = {
+        "preset": preset_name, "minutes": minutes, "seed": seed, "light": light, "refine_poses": refine_poses,
+        "rerender": rerender,
+    }  # fmt: skip
     capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
     if (out / REPORT).is_file():
-        before = read(out)
-        if before.facts["capture"]["sha256"] != capture.sha256:
-            raise InputError(
-                f"{out} holds the reconstruction of another capture", "a new folder", "choose another --out"
-            )
-        return before.verdict
+        return _kept(out, capture, asked)
     if rerender:
         need_blender()
     settings = preset(preset_name).with_minutes(minutes)
     settings = settings.with_poses_refined() if refine_poses else settings
-    unfinished = out.with_name(f".{out.name}.fit.npz")
-    capture, masks, found, verdict = fitted_and_judged(
-        capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
-    )
+    with enough_memory(f"the fit of {len(capture.views)} photographs", _smaller(preset_name)):
+        capture, masks, found, verdict = fitted_and_judged(
+            capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
+        )
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
     provenance["sessions"] = None if joined is None else joined.model_dump(mode="json")
+    provenance["asked"] = asked | {"rerender": 0}
     deliver(out, Outcome(capture, found, verdict, provenance), rerender, device)
     unfinished.unlink(missing_ok=True)
     return verdict
+
+
+def _kept(out: Path, capture: Capture, asked: Mapping[str, Any]) -> Verdict:
+    """The verdict of the reconstruction that is in `out`, where the same was asked of the same capture."""
+    before = read(out)
+    if before.facts["capture"]["sha256"] != capture.sha256:
+        raise TakenFolder(f"{out} holds the reconstruction of another capture", "a new folder", "choose another --out")
+    then = before.facts["provenance"].get("asked", {})
+    others = {k: v for k, v in then.items() if asked.get(k) != v}
+    if others:
+        told = ", ".join(f"{k.replace('_', '-')} {v}" for k, v in others.items())
+        raise TakenFolder(
+            f"{out} holds a reconstruction of this capture with {told}", "the same options, or a new folder",
+            "choose another --out, or delete that one",
+        )  # fmt: skip
+    return before.verdict
+
+
+def _smaller(preset_name: str) -> str:
+    """What to do where a preset does not fit into memory."""
+    if preset_name == "draft":
+        return "end other programs, or give fewer or smaller photographs"
+    return f"use --preset {'standard' if preset_name == 'full' else 'draft'}, or end other programs"
 
 
 def fitted_and_judged(
@@ -92,16 +124,18 @@ def fitted_and_judged(
     """
     from recon.capture.check import check_poses
     from recon.capture.masks import cross_check
-    from recon.doubts import vetted
+    from recon.doubts import refuse_unfit, vetted
     from recon.hull import carve
     from recon.lighting import lighting
     from recon.silhouettes import hull_agreement
     from recon.solve import solve
 
     check_poses(capture)
+    refuse_unfit(coverage(capture))
     masks = cross_check(capture)
     capture, doubts = vetted(capture, masks)
     found = solve(capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint)
+    found = replace(found, facts={**found.facts, "seed": seed})
     hull = carve(capture)
     hull_iou = float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces))))
     verdict = judge(capture, masks, found, hull_iou, doubts=doubts, lighting=lighting(capture, found))
@@ -117,14 +151,21 @@ def _masks(masks, capture: Capture) -> dict:
     }
 
 
+class TakenFolder(InputError):
+    """The folder for a reconstruction holds something else."""
+
+
 class RefusedCapture(RecipeError):
     """The reconstruction of a recipe's capture was refused, and the recipe has no other part."""
 
 
-def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = None) -> Recipe:
+def with_reconstruction(
+    recipe: Recipe, out: Path, progress: Progress | None = None, note: Callable[[str], None] | None = None
+) -> Recipe:
     """The recipe itself, or, where its part is a capture, with the reconstruction made beside `out`.
 
-    Refused: the recipe's own `fallback` part instead. RefusedCapture where there is none.
+    Refused, or unusable in itself: the recipe's own `fallback` part instead, which `note` is told. RefusedCapture where
+    there is none.
     """
     from recon.capture.unfit import UnfitCapture
 
@@ -143,16 +184,24 @@ def with_reconstruction(recipe: Recipe, out: Path, progress: Progress | None = N
             light=choice.light,
             progress=progress,
         )
-    except UnfitCapture as error:
-        return _instead(recipe, str(error), f"look at {choice.path}", error)
+    except TakenFolder:
+        raise
+    except (InputError, RenderError) as error:
+        if recipe.part.fallback is None and not isinstance(error, UnfitCapture):
+            raise
+        return _instead(recipe, error.given, f"{error.do}; look at {choice.path}", note, error)
     if verdict.usable:
         return recipe.with_part(choice.model_copy(update={"path": str((folder / REPORT).resolve())}))
-    return _instead(recipe, f"the reconstruction of {choice.path} was {verdict.sentence()}", f"look at {folder}")
+    return _instead(recipe, f"the reconstruction of {choice.path} was {verdict.sentence()}", f"look at {folder}", note)
 
 
-def _instead(recipe: Recipe, why: str, look: str, cause: Exception | None = None) -> Recipe:
+def _instead(
+    recipe: Recipe, why: str, look: str, note: Callable[[str], None] | None, cause: Exception | None = None
+) -> Recipe:
     """The recipe with its fallback part. RefusedCapture where it has none."""
     if recipe.part.fallback is None:
         expected = "a capture that can be reconstructed, part.fallback with a CAD file, or route: photo"
         raise RefusedCapture(why, expected, look) from cause
+    if note:
+        note(f"part.fallback was taken instead of the capture: {why}")
     return recipe.with_part(recipe.part.model_copy(update={"path": recipe.part.fallback}))

@@ -41,7 +41,8 @@ def page(dataset: Path, header: DatasetHeader, records: Sequence[ImageRecord], m
     template = (Path(__file__).parent / "templates" / "report.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=escape(_words(header.name)),
-        subtitle=f"{escape(header.part.name)}, {size} mm, {escape(materials)}. {len(records)} images.{some}",
+        subtitle=f"{escape(header.part.name)}, {size} mm, {escape(materials)}. {len(records)} images.{some}"
+        + "".join(f" Note: {escape(note)}." for note in header.notes),
         facts=_facts(records),
         panels=_panels(header, records, colour),
         filters=_filters(records, header.categories),

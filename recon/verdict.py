@@ -35,6 +35,8 @@ LEAST_EXPLAINED, WELL_EXPLAINED = 0.25, 0.6
 """Share of what differs in the photographs. A mirror leaves 0.03, turned steel 0.55, gloss paint 0.74, matt 0.9."""
 LEAST_CHANGE_SRGB = 0.03
 MOST_TANGLES = 6
+LEAST_OF_STEPS = 0.5
+"""Share of its steps after which a fit that was stopped can be used with that in mind."""
 POROUS, MOST_POROUS = 0.03, 0.25
 """Share of the surface where no light comes in, of a surface that is also full of tunnels and voids. Perforated plates
 have the tunnels, pipes and deep slots the darkness; only Swiss cheese has both."""
@@ -96,15 +98,14 @@ def judge(
     masks: MaskReport,
     found: Reconstruction,
     hull_iou: float,
-    probe: bool = False,
     *,
     doubts: tuple[Reason, ...] | None = None,
     lighting: Lighting | None = None,
 ) -> Verdict:
     """The verdict on a fit. hull_iou: mean overlap of the capture's visual hull with its masks, held-out views too.
 
-    probe: a light probe was given, so that material and light can be told apart from one elevation. doubts: what was
-    found before the fit (`recon.doubts`). lighting: of the fit, see there; neither is judged where it is None.
+    doubts: what was found before the fit (`recon.doubts`). lighting: of the fit, see there; neither is judged where it
+    is None.
     """
     from recon.interior import interior_share  # torch waits until there is something to judge
 
@@ -133,16 +134,42 @@ def judge(
     off_px = 0.0 if doubts is not None else abs(masks.systematic_px)
     worst = capture.views[int(fit_iou.argmin())].name
     found_reasons = [
-        *_input(measures, off_px), *_fit(measures, worst), *_shape(measures["porous_share"]),
+        *_time(found.facts), *_input(measures, off_px), *_fit(measures, worst), *_shape(measures["porous_share"]),
         *([] if lighting is None else _light(lighting)), *(doubts or ()),
         least("seen", measures["seen_share"], FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over",
               "note"),
-        _material(probe, stand, capture),
+        _material(stand, capture),
     ]  # fmt: skip
     reasons = tuple(sorted((r for r in found_reasons if r is not None), key=lambda r: r.weight != "refuse"))
     refused = any(r.weight == "refuse" for r in reasons)
     outcome = "refused" if refused else "accepted with" if reasons else "accepted"
     return Verdict(outcome=outcome, reasons=reasons, measures=measures)
+
+
+def coverage(capture: Capture) -> tuple[Reason, ...]:
+    """What refuses a capture for how few photographs there are and where they stood: known before any fit."""
+    gap = float(np.rad2deg(geometry(capture).gap_rad))
+    return tuple(r for r in _views(float(len(capture.training)), gap) if r is not None)
+
+
+def _views(count: float, gap_deg: float) -> list[Reason | None]:
+    return [
+        least("views", count, LEAST_VIEWS, "{:.0f} training views", "take more views"),
+        most("coverage", gap_deg, float(np.rad2deg(LARGEST_GAP_RAD)), "no view within an arc of {:.0f} degrees",
+             "photograph the whole turn, or use CAD for the side not seen"),
+    ]  # fmt: skip
+
+
+def _time(facts: Mapping[str, Any]) -> list[Reason | None]:
+    """A fit that a time limit stopped is worth what it got to."""
+    if not facts.get("stopped_early"):
+        return []
+    done, asked = facts["steps"], max(facts.get("steps_asked", facts["steps"]), 1)
+    weight = "refuse" if done < LEAST_OF_STEPS * asked else "note"
+    return [Reason(
+        subject="time", weight=weight, said=f"the time limit stopped the fit after {done} of {asked} steps",
+        measured=done / asked, limit=LEAST_OF_STEPS, next_step="give more minutes, or none",
+    )]  # fmt: skip
 
 
 def _mean_db(views: Sequence[Mapping[str, Any]], held_out: bool) -> float:
@@ -152,9 +179,7 @@ def _mean_db(views: Sequence[Mapping[str, Any]], held_out: bool) -> float:
 
 def _input(measures: Mapping[str, float], off_px: float) -> list[Reason | None]:
     return [
-        least("views", measures["training_views"], LEAST_VIEWS, "{:.0f} training views", "take more views"),
-        most("coverage", measures["azimuth_gap_deg"], float(np.rad2deg(LARGEST_GAP_RAD)),
-             "no view within an arc of {:.0f} degrees", "photograph the whole turn, or use CAD for the side not seen"),
+        *_views(measures["training_views"], measures["azimuth_gap_deg"]),
         least("masks", measures["mask_iou"], LEAST_MASK_IOU, "masks agree to {:.3f} only", "make better masks"),
         most("masks", measures["suspect_masks"], MOST_SUSPECTS, "{:.0%} of the masks contradict the others",
              "mend the masks named"),
@@ -202,11 +227,11 @@ def _light(lighting: Lighting) -> list[Reason | None]:
     return [changed, unexplained if poor else None]
 
 
-def _material(probe: bool, stand: Geometry, capture: Capture) -> Reason | None:
-    if probe or stand.elevations_rad >= SECOND_ELEVATION_RAD or stand.sessions > 1 or capture.light == "part":
+def _material(stand: Geometry, capture: Capture) -> Reason | None:
+    if stand.elevations_rad >= SECOND_ELEVATION_RAD or stand.sessions > 1 or capture.light == "part":
         return None
     return Reason(
         subject="material", weight="note", said="material: not identified",
         measured=float(np.rad2deg(stand.elevations_rad)), limit=float(np.rad2deg(SECOND_ELEVATION_RAD)),
-        next_step="add a second elevation, turn the part over, or give a light probe",
+        next_step="add a second elevation, or turn the part over",
     )  # fmt: skip

@@ -65,7 +65,11 @@ def assemble(
     views = [_view(source, s, sessions[s.session], names, max_side, linear_from, light) for s in shots]
     views, more = _with_masks(views, {n: source.plates[n] for n in names if n in source.plates}, names, linear_from)
     notes += more
-    digest = sha256_json({"poses": _digest(source.path), "images": [sha256_file(s.image) for s in shots]})
+    digest = sha256_json({
+        "poses": _digest(source.path), "images": [sha256_file(s.image) for s in shots],
+        "masks": [s.mask and sha256_file(s.mask) for s in shots],
+        "plates": {n: sha256_file(p) for n, p in source.plates.items()},
+    })  # fmt: skip
     name = source.path.name if source.path.is_dir() else source.path.parent.name
     capture = Capture(
         name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest

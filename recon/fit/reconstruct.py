@@ -129,6 +129,7 @@ def reconstruct(
         "torch": torch.__version__,
         "rasterizer": rasterizer.name,
         "steps": fit.tally.steps,
+        "steps_asked": sum(s.steps for s in settings.stages),
         "skipped_steps": fit.tally.skipped,
         "marked_share": marks,
         "one_colour": plain,

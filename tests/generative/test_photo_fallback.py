@@ -14,7 +14,6 @@ from flawsmith.check import check
 from flawsmith.dataset import read_header, read_manifest
 from flawsmith.pipeline import run
 from flawsmith.recipe import Recipe
-from recon.save import REPORT
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSING = ROOT / "examples" / "captures" / "bearing_housing"
@@ -45,26 +44,24 @@ def recipe(folder: Path, fallback: str | None = None, **changed) -> Recipe:
 @pytest.mark.slow
 def test_a_refused_capture_is_painted_in_its_photographs(folder: Path) -> None:
     out = folder / "painted"
-    run(recipe(folder), out)
+    made = run(recipe(folder), out)
     (record,) = read_manifest(out)
-    told = json.loads((folder / "painted-reconstruction" / REPORT).read_text())["verdict"]
-    assert told["outcome"] == "refused" and "views" in {r["subject"] for r in told["reasons"]}
+    assert any("refused" in n and "training views" in n for n in made.notes), made.notes
+    assert read_header(out).notes == made.notes[:1] and "training views" in (out / "report.html").read_text()
+    assert not (folder / "painted-reconstruction").exists(), "no fit was begun"
     assert check(out) == [] and record.source == "photo" and record.paint["1"]["backend"] == "overlay"
     assert read_header(out).recipe["route"] == "photo"
     assert (folder / "spoiled" / f"{record.sampled['photograph']}.png").is_file()
     assert run(recipe(folder), out).kept == 1, "the same call finds the same verdict and goes on"
-    with pytest.raises(RecipeError, match=r"refused: .*route: photo"):
+    with pytest.raises(RecipeError, match=r"training views.*route: photo"):
         run(recipe(folder, route="render"), out)
 
 
 @pytest.mark.slow
 @pytest.mark.render
 def test_a_refused_capture_gives_way_to_cad_where_the_recipe_has_it(folder: Path) -> None:
-    out = folder / "painted"
-    if not (folder / "painted-reconstruction").exists():
-        run(recipe(folder), out)
-    shutil.copytree(folder / "painted-reconstruction", folder / "cad-reconstruction")
-    run(recipe(folder, fallback="shaft.step"), folder / "cad")
+    made = run(recipe(folder, fallback="shaft.step"), folder / "cad")
+    assert any("part.fallback was taken" in n and "training views" in n for n in made.notes)
     (record,) = read_manifest(folder / "cad")
     assert check(folder / "cad") == [] and record.source == "render" and record.paint == {}
     size = parts.load(folder / "shaft.step").size_m * 1e3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -11,7 +13,7 @@ from recon.confidence import confidence, seen_share, vertex_areas
 from recon.genus import tangles
 from recon.interior import interior_share
 from recon.isosurface import isosurface
-from recon.verdict import geometry, judge
+from recon.verdict import coverage, geometry, judge
 from tests.recon.known import RADIUS, fitted, masks, ring
 
 
@@ -27,7 +29,25 @@ def test_one_elevation_does_not_identify_the_material() -> None:
     verdict = judge(capture, masks(), fitted(capture), 0.99)
     assert verdict.outcome == "accepted with"
     assert "material: not identified" in verdict.sentence()
-    assert judge(capture, masks(), fitted(capture), 0.99, probe=True).outcome == "accepted"
+    assert "light probe" not in verdict.sentence(), "nothing is offered that cannot be given"
+
+
+@pytest.mark.parametrize(("done", "outcome"), [(0, "refused"), (40, "refused"), (60, "accepted with")])
+def test_a_fit_that_was_stopped_is_worth_what_it_got_to(done: int, outcome: str) -> None:
+    capture = ring()
+    found = fitted(capture)
+    facts = {**found.facts, "stopped_early": True, "steps": done, "steps_asked": 100}
+    verdict = judge(capture, masks(), replace(found, facts=facts), 0.99)
+    assert verdict.outcome == outcome
+    assert f"after {done} of 100 steps" in verdict.sentence()
+
+
+def test_half_a_turn_and_few_photographs_are_known_before_any_fit() -> None:
+    assert not coverage(ring())
+    half = ring()
+    kept = [v for v in half.views if v.centre[1] > 0]
+    assert {r.subject for r in coverage(half.with_views(kept))} >= {"coverage"}
+    assert {r.subject for r in coverage(half.with_views(half.views[:8]))} >= {"views"}
 
 
 def test_an_unseen_underside_is_noted() -> None:

@@ -1,0 +1,119 @@
+"""What `flawsmith reconstruct` asks of its folder and device before any work, and what it keeps afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InputError, RenderError
+from flawsmith import reconstruction
+from flawsmith.recipe import Recipe
+from flawsmith.reconstruction import TakenFolder, reconstruct_capture, with_reconstruction
+from recon.bake import bake
+from recon.capture.unfit import UnfitCapture
+from recon.save import save
+from recon.verdict import Verdict, judge
+from tests.recon.known import fitted, masks, ring
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Seeds of the fits that were made: each takes no time and gives the known ball."""
+    made: list[int] = []
+
+    def load(*_: Any, **__: Any):
+        return ring(), None
+
+    def fit(capture, settings, seed, **_: Any):
+        made.append(seed)
+        found = fitted(capture)
+        return capture, masks(), found, judge(capture, masks(), found, 0.99)
+
+    def deliver(out, outcome, *_: Any):
+        bare = ring().with_views([replace(v, mask=np.zeros(v.size)) for v in ring().views])
+        capture, found, verdict, provenance = outcome
+        save(out, capture, found, verdict, provenance, bake(bare, found, 64))
+
+    monkeypatch.setattr("recon.merge.load_merged", load)
+    monkeypatch.setattr(reconstruction, "fitted_and_judged", fit)
+    monkeypatch.setattr("flawsmith.deliver.deliver", deliver)
+    return made
+
+
+def test_the_same_again_is_kept_and_other_options_are_not_taken_for_it(fits: list[int], tmp_path: Path) -> None:
+    first = reconstruct_capture(tmp_path, tmp_path / "out", preset_name="draft", seed=4)
+    again = reconstruct_capture(tmp_path, tmp_path / "out", preset_name="draft", seed=4)
+    assert isinstance(first, Verdict) and again == first and fits == [4]
+    with pytest.raises(TakenFolder, match="with preset draft, seed 4"):
+        reconstruct_capture(tmp_path, tmp_path / "out", preset_name="standard", seed=5)
+    assert fits == [4]
+
+
+def test_a_folder_with_other_files_is_left_alone(fits: list[int], tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "part.glb"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(TakenFolder, match="holds other files"):
+        reconstruct_capture(tmp_path, tmp_path / "out", preset_name="draft")
+    assert mine.read_text() == "mine" and not fits
+    (tmp_path / ".out.fit.npz").touch()  # an interrupted fit of its own had begun to write
+    assert reconstruct_capture(tmp_path, tmp_path / "out", preset_name="draft").usable and fits == [0]
+
+
+@pytest.mark.parametrize("out", ["/", "file", "file/below", "/proc/nope/out"])
+def test_a_folder_that_cannot_be_is_said_before_anything_is_read(out: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="choose another"):
+        reconstruct_capture(tmp_path / "no capture", tmp_path / out)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda:99", "cuda:"])
+def test_a_device_that_is_not_here_is_said_before_anything_is_read(device: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="device"):
+        reconstruct_capture(tmp_path / "no capture", tmp_path / "out", device=device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_cuda_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="use --device cpu"):
+        reconstruct_capture(tmp_path / "no capture", tmp_path / "out", device="cuda")
+
+
+def test_too_little_memory_names_the_smaller_preset(
+    fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any):
+        raise MemoryError
+
+    monkeypatch.setattr(reconstruction, "fitted_and_judged", full)
+    with pytest.raises(RenderError, match="preset draft"):
+        reconstruct_capture(tmp_path, tmp_path / "out", preset_name="standard")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("error", [UnfitCapture, InputError])
+def test_a_capture_that_cannot_be_used_gives_way_to_cad_and_says_so(
+    error: type[InputError], fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any):
+        raise error("view 3 is no image", "a photograph", "take it again")
+
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "capture.yaml").touch()
+    monkeypatch.setattr(reconstruction, "fitted_and_judged", broken)
+    recipe = Recipe.model_validate(
+        {"part": {"path": "photos", "fallback": "part.step"}, "material": "primer_grey", "blueprints": ["scratch_deep"],
+         "station": "dome", "camera": "area_5mp_25mm", "viewpoint": "look_at_defect", "images": 1}
+    ).within(tmp_path)  # fmt: skip
+    told: list[str] = []
+    assert with_reconstruction(recipe, tmp_path / "out", None, told.append).part.path == "part.step"
+    assert len(told) == 1 and "view 3 is no image" in told[0] and "fallback" in told[0]
+    alone = recipe.with_part(recipe.part.model_copy(update={"fallback": None}))
+    with pytest.raises(InputError, match="view 3 is no image"):
+        with_reconstruction(alone, tmp_path / "out")
