@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from core.devices import usable_device
 from core.errors import InputError, RecipeError, RenderError
 from core.files import usable_folder
 from core.seeds import child_seed
 from flawsmith.captured import is_capture
+from flawsmith.devices import usable_device
 from flawsmith.recipe import Recipe
 from flawsmith.versions import versions
 from recon.capture.model import Capture

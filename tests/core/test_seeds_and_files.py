@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import FlawsmithError, InputError, PlacementError
-from core.files import atomic_path, canonical_json, read_yaml, sha256_json, write_text
+from core.files import atomic_path, canonical_json, read_yaml, sha256_json, sweep_parts, write_text
 from core.seeds import child, child_seed
 
 
@@ -70,3 +70,13 @@ def test_errors_say_given_expected_and_do() -> None:
     error = PlacementError("a 50 mm scratch on a 10 mm face", "a face that holds it", "shorten it")
     assert str(error) == "a 50 mm scratch on a 10 mm face: expected a face that holds it; shorten it."
     assert isinstance(error, FlawsmithError) and error.exit_code == 2
+
+
+def test_leftovers_of_a_killed_process_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "depth").mkdir()
+    kept = [tmp_path / "depth" / n for n in ("000001.exr", ".hidden", "a.part.exr", ".x.part")]
+    left = [tmp_path / "depth" / ".000001.10055.part.exr", tmp_path / ".manifest.7.part"]
+    for path in (*kept, *left):
+        path.touch()
+    sweep_parts(tmp_path)
+    assert all(p.exists() for p in kept) and not any(p.exists() for p in left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.errors import InputError, RenderError
 from flawsmith import reconstruction
 from flawsmith.recipe import Recipe
 from flawsmith.reconstruction import TakenFolder, reconstruct_capture, with_reconstruction
 from recon.bake import bake
+from recon.capture import load
 from recon.capture.unfit import UnfitCapture
 from recon.save import save
 from recon.verdict import Verdict, judge
 from tests.recon.known import fitted, masks, ring
+
+HOUSING = Path(__file__).resolve().parents[2] / "examples" / "captures" / "bearing_housing"
 
 
 @pytest.fixture
@@ -117,3 +122,12 @@ def test_a_capture_that_cannot_be_used_gives_way_to_cad_and_says_so(
     alone = recipe.with_part(recipe.part.model_copy(update={"fallback": None}))
     with pytest.raises(InputError, match="view 3 is no image"):
         with_reconstruction(alone, tmp_path / "out")
+
+
+def test_a_capture_with_another_mask_is_another_capture(tmp_path: Path) -> None:
+    shutil.copytree(HOUSING, tmp_path / "copy")
+    before = load(HOUSING, max_side=32, checked=False).sha256
+    assert load(tmp_path / "copy", max_side=32, checked=False).sha256 == before
+    mask = sorted((tmp_path / "copy" / "masks").iterdir())[0]
+    Image.new("L", Image.open(mask).size, 0).save(mask)
+    assert load(tmp_path / "copy", max_side=32, checked=False).sha256 != before

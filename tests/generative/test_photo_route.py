@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from core.blueprint import Blueprint
 from core.colour import linear_from_srgb
 from core.errors import InputError, PlacementError, RecipeError
-from core.models import load
+from core.models import load, parse
 from core.seeds import child
 from defects.generative.photo import Photo, read_photo
 from defects.generative.rules import Overlay
@@ -167,6 +167,15 @@ def test_words_for_damage() -> None:
     assert damage_for("scratch_deep", "scratch", PaintChoice(damage={"scratch_deep": "my_own"}), painter) == "my_own"
     with pytest.raises(RecipeError, match="one of scratch, my_own"):
         damage_for("rust_patch", "rust", PaintChoice(), painter)
+
+
+@pytest.mark.parametrize(
+    ("backend", "given"),
+    [("overlay", {"learned": "x"}), ("overlay", {"steps": 4}), ("tiny", {"base": "x"}), ("sd15", {"weights": "x"})],
+)
+def test_an_option_that_the_backend_does_not_have_is_refused(backend: str, given: dict) -> None:
+    with pytest.raises(RecipeError, match=f"backend {backend} has no {next(iter(given))}"):
+        parse(PaintChoice, {"backend": backend, **given}, "recipe.yaml")
 
 
 def test_the_command_paints_a_folder(photos: Path, tmp_path: Path) -> None:
