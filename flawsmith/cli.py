@@ -64,7 +64,7 @@ def guarded(command: F) -> F:
             err.print(f"[bold red]error:[/] {_plain(str(refused))}", soft_wrap=True)
             raise typer.Exit(refused.exit_code) from None
         except KeyboardInterrupt:
-            err.print("interrupted; the same command goes on from here", soft_wrap=True)
+            err.print("interrupted; the same command goes on from what is whole", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
 
     return inner  # type: ignore[return-value]
@@ -126,7 +126,9 @@ def reconstruct(
     capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture's folder or pose file.")],
     out_: Annotated[Path, typer.Option("--out", help="Folder for the part and its verdict.")],
     preset: Annotated[str, typer.Option(help="draft or standard, or full on a GPU.")] = "standard",
-    minutes: Annotated[float | None, typer.Option(min=0.1, help="Stop the fit after so long.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop the fit, but not its start, after so long.")
+    ] = None,
     light: Annotated[
         Literal["room", "part"] | None, typer.Option(help="room: the part turned. part: it lay still. Else as stated.")
     ] = None,

@@ -48,12 +48,13 @@ def reconstruct_capture(
 
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
     refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
-    views to render again in Cycles from part.glb, which needs Blender. An interrupted fit goes on after its last whole
+    views to render again in Cycles from part.glb, which needs Blender. OUT-preview.png shows the fit after each stage
+    and goes when it is done. An interrupted fit goes on after its last whole
     stage when the same is asked again.
     InputError (TakenFolder) when `out` holds other files, or the reconstruction of another capture or by other options.
     """
     out = usable_folder(out)
-    unfinished = out.with_name(f".{out.name}.fit.npz")
+    unfinished, preview = (out.with_name(name) for name in (f".{out.name}.fit.npz", f"{out.name}-preview.png"))
     if out.is_dir() and any(out.iterdir()) and not ((out / REPORT).is_file() or unfinished.is_file()):
         raise TakenFolder(f"{out} holds other files", "a new or empty folder", "choose another --out")
     usable_device(device)
@@ -74,15 +75,21 @@ def reconstruct_capture(
         need_blender()
     settings = preset(preset_name).with_minutes(minutes)
     settings = settings.with_poses_refined() if refine_poses else settings
-    with enough_memory(f"the fit of {len(capture.views)} photographs", _smaller(preset_name)):
-        capture, masks, found, verdict = fitted_and_judged(
-            capture, settings, seed, device=device, progress=progress, checkpoint=unfinished
-        )
+    try:
+        with enough_memory(f"the fit of {len(capture.views)} photographs", _smaller(preset_name)):
+            capture, masks, found, verdict = fitted_and_judged(
+                capture, settings, seed, device=device, progress=progress, checkpoint=unfinished, preview=preview
+            )
+    except InputError:  # going on from there would end there again
+        unfinished.unlink(missing_ok=True)
+        preview.unlink(missing_ok=True)
+        raise
     provenance = {"versions": versions().model_dump(mode="json"), "masks": _masks(masks, capture)}
     provenance["sessions"] = None if joined is None else joined.model_dump(mode="json")
     provenance["asked"] = asked | {"rerender": 0}
     deliver(out, Outcome(capture, found, verdict, provenance), rerender, device)
     unfinished.unlink(missing_ok=True)
+    preview.unlink(missing_ok=True)
     return verdict
 
 
@@ -117,6 +124,7 @@ def fitted_and_judged(
     device: str = "cpu",
     progress: Progress | None = None,
     checkpoint: Path | None = None,
+    preview: Path | None = None,
 ) -> tuple[Capture, MaskReport, Reconstruction, Verdict]:
     """A capture as it was loaded -> the capture with its masks mended, what its masks were like, the fit, the verdict.
 
@@ -134,7 +142,10 @@ def fitted_and_judged(
     refuse_unfit(coverage(capture))
     masks = cross_check(capture)
     capture, doubts = vetted(capture, masks)
-    found = solve(capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint)
+    found = solve(
+        capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint,
+        preview=preview,
+    )  # fmt: skip
     found = replace(found, facts={**found.facts, "seed": seed})
     hull = carve(capture)
     hull_iou = float(np.nanmean(hull_agreement(capture, (hull.vertices, hull.faces))))

@@ -11,7 +11,18 @@ from pathlib import Path
 
 from core.record import Versions
 
-LIBRARIES = ("numpy", "opencv-python-headless", "OpenImageIO", "trimesh", "cascadio", "manifold3d", "scipy")
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "OpenImageIO",
+    "trimesh",
+    "cascadio",
+    "manifold3d",
+    "scipy",
+    "torch",
+    "warp-lang",
+    "xatlas",
+)
 
 
 @cache

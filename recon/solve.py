@@ -12,6 +12,7 @@ from recon.fit import Settings, reconstruct
 from recon.fit.optimise import Progress
 from recon.fit.reconstruct import Closed
 from recon.fit.reconstruct import beginning as hull_dug
+from recon.raster import fastest
 from recon.raster.protocol import Rasterizer
 from recon.result import Reconstruction
 from recon.volume import VolumeSettings, opened
@@ -25,15 +26,18 @@ def solve(
     rasterizer: Rasterizer | None = None,
     device: str = "cpu",
     checkpoint: Path | None = None,
+    preview: Path | None = None,
 ) -> Reconstruction:
     """`recon.fit.reconstruct` from `beginning`, then `recon.finish.finished` where `settings.finish` is set and time is
-    left. The checkpoint covers the first."""
+    left. The checkpoint covers the first. rasterizer: None for the fastest on the device. preview: a PNG of the fit as
+    it stands, written after every stage."""
+    rasterizer = rasterizer or fastest(device)
     began = time.monotonic()
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
     start, hull, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
     found = reconstruct(
-        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull
+        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull, preview
     )  # fmt: skip
     facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
     found = replace(found, facts=facts)

@@ -19,6 +19,7 @@ from recon.fit.checkpoint import key_of, load, save
 from recon.fit.optimise import LIFT, Fit, Progress, run_stage
 from recon.fit.picture import picture
 from recon.fit.poses import refined, with_poses
+from recon.fit.preview import write_preview
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.fit.seen import colours_seen, marked_share, mean_colour
 from recon.fit.settings import Settings
@@ -52,6 +53,7 @@ def reconstruct(
     device: str = "cpu",
     checkpoint: Path | None = None,
     hull: Closed | None = None,
+    preview: Path | None = None,
 ) -> Reconstruction:
     """Fit the training views of a capture. On the CPU the same seed gives the same mesh, unless `settings.minutes`
     stopped it early.
@@ -59,7 +61,8 @@ def reconstruct(
     start: vertices (n, 3) and faces (m, 3) in the capture's frame instead of what `beginning` finds. hull: from which
     the shape begins again where the first stage cannot explain the photographs; a start without one goes on.
     checkpoint: file that is written after every stage and read at the start, so that an interrupted fit of the same
-    photographs, settings and seed goes on there; the caller deletes it when it has the result.
+    photographs, settings and seed goes on there; the caller deletes it when it has the result. preview: PNG that is
+    written after every stage, photographs over the fit's pictures of them.
     GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
     """
     rasterizer = rasterizer or WarpRasterizer()
@@ -92,6 +95,8 @@ def reconstruct(
             misled = number == settings.on_first_mesh and _misled(fit, capture, training, frame, settings, rasterizer)
             if misled and hull is not None and hull is not start:
                 fit = replace(_carried(fit, frame.unit(hull[0]), hull[1]), began_again=True)
+        if preview is not None:
+            write_preview(preview, fit, views, settings, rasterizer)
         unit, faces = fit.vertices.cpu().numpy().astype(np.float64), fit.faces
         if fit.tally.stopped_early:
             break

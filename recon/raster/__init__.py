@@ -7,6 +7,7 @@ from collections.abc import Callable
 from core.errors import InputError
 from recon.raster.nvdiffrast_backend import NvdiffrastRasterizer
 from recon.raster.protocol import Rasterizer
+from recon.raster.timing import seconds
 from recon.raster.torch_twin import TorchRasterizer
 from recon.raster.warp_backend import WarpRasterizer
 
@@ -22,3 +23,15 @@ def rasterizer(name: str) -> Rasterizer:
     if name not in BACKENDS:
         raise InputError(f"rasterizer '{name}'", f"one of {', '.join(BACKENDS)}", "choose one of these")
     return BACKENDS[name]()
+
+
+def fastest(device: str = "cpu") -> Rasterizer:
+    """Warp; on a GPU, nvdiffrast where it is installed and takes less time for a view, there and back."""
+    warp = WarpRasterizer()
+    if not device.startswith("cuda"):
+        return warp
+    try:
+        other = NvdiffrastRasterizer()
+    except InputError:
+        return warp
+    return min((warp, other), key=lambda backend: seconds(backend, device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -114,6 +115,16 @@ def test_same_seed_same_mesh(ball: Capture) -> None:
 def test_a_time_limit_stops_early_and_is_recorded(ball: Capture) -> None:
     brief = replace(SHORT, stages=(Stage(48, 0.15, 10_000, 1e-2),)).with_minutes(0.02)
     assert reconstruct(ball, brief, start=egg()).facts["stopped_early"]
+
+
+def test_a_preview_shows_photographs_over_the_fit(ball: Capture, tmp_path: Path) -> None:
+    brief = replace(SHORT, stages=(Stage(48, 0.15, 12, 1e-2, still=4),))
+    reconstruct(ball, brief, seed=5, start=egg(), preview=tmp_path / "look.png")
+    seen = cv2.imread(str(tmp_path / "look.png"))
+    assert seen is not None and seen.shape == (96, 48 * 6, 3)
+    photographs, fitted = seen[:48].astype(float), seen[48:].astype(float)
+    assert photographs.std() > 10 and 0 < np.abs(photographs - fitted).mean() < 0.5 * photographs.mean()
+    assert [p.name for p in tmp_path.iterdir()] == ["look.png"]
 
 
 def test_the_preconditioner_inverts_itself_and_smooths() -> None:

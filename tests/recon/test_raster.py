@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from core.errors import InputError
-from recon.raster import rasterizer
+from recon import raster
+from recon.raster import fastest, rasterizer
 from recon.raster.protocol import Rasterizer, Topology
 from recon.raster.texture import lookup
+from recon.raster.timing import ball, seconds
 from recon.raster.torch_twin import TorchRasterizer
 from recon.raster.warp_backend import WarpRasterizer
 
@@ -156,9 +158,29 @@ def test_on_the_gpu_as_on_the_cpu(scene: tuple, name: str) -> None:
 
 
 def test_backends_by_name() -> None:
-    assert rasterizer("warp").name == "warp"
+    assert rasterizer("warp").name == "warp" == fastest("cpu").name
     with pytest.raises(InputError, match="one of warp"):
         rasterizer("gl")
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="nvdiffrast"):
             rasterizer("nvdiffrast")
+
+
+@pytest.mark.parametrize(("warp", "other", "chosen"), [(1.0, 2.0, "warp"), (2.0, 1.0, "nvdiffrast")])
+def test_on_a_gpu_the_faster_backend_is_taken(
+    warp: float, other: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Installed(TorchRasterizer):
+        name = "nvdiffrast"
+
+    times = {"warp": warp, "nvdiffrast": other}
+    monkeypatch.setattr(raster, "NvdiffrastRasterizer", Installed)
+    monkeypatch.setattr(raster, "seconds", lambda backend, device: times[backend.name])
+    assert fastest("cuda").name == chosen and fastest("cpu").name == "warp"
+
+
+def test_a_backend_is_timed_over_a_whole_view() -> None:
+    points, topology = ball(2, 64, "cpu")
+    covered = TorchRasterizer().rasterize(points, topology, (64, 64)).covered
+    assert 0.2 < covered.float().mean() < 0.9, "the ball fills much of the picture"
+    assert seconds(WarpRasterizer(), "cpu", side=64, repeats=1) > 0
