@@ -138,6 +138,10 @@ def reconstruct(
     refine_poses: Annotated[
         bool, typer.Option("--refine-poses", help="For poses that are off by more than half a pixel.")
     ] = False,
+    light_probe: Annotated[
+        Path | None, typer.Option(help="The room's light, an equirectangular .hdr or .exr, which is then not fitted.")
+    ] = None,
+    probe_turn: Annotated[float, typer.Option(help="Turns the probe about the vertical, degrees.")] = 0.0,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -146,7 +150,8 @@ def reconstruct(
 
     verdict = reconstruct_capture(
         capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
-        refine_poses=refine_poses, progress=None if quiet or json_ else _fitting,
+        refine_poses=refine_poses, light_probe=light_probe, probe_turn_deg=probe_turn,
+        progress=None if quiet or json_ else _fitting,
     )  # fmt: skip
     if json_:
         print(json.dumps(verdict.model_dump(mode="json")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from core.errors import InputError, RecipeError, RenderError
-from core.files import usable_folder
+from core.files import sha256_file, usable_folder
 from core.seeds import child_seed
 from flawsmith.captured import is_capture
 from flawsmith.devices import usable_device
@@ -42,6 +42,8 @@ def reconstruct_capture(
     light: Literal["room", "part"] | None = None,
     rerender: int = 0,
     refine_poses: bool = False,
+    light_probe: Path | None = None,
+    probe_turn_deg: float = 0.0,
     progress: Progress | None = None,
 ) -> Verdict:
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
@@ -58,15 +60,19 @@ def reconstruct_capture(
     if out.is_dir() and any(out.iterdir()) and not ((out / REPORT).is_file() or unfinished.is_file()):
         raise TakenFolder(f"{out} holds other files", "a new or empty folder", "choose another --out")
     usable_device(device)
+    if light_probe is not None and light == "part":
+        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     # torch and warp wait until there is a capture: a run from CAD needs neither
     from defects.generative.memory import enough_memory
     from flawsmith.deliver import Outcome, deliver, need_blender
     from recon.fit import preset
     from recon.merge import load_merged
+    from recon.probe import read_probe
 
+    probe = None if light_probe is None else read_probe(light_probe, probe_turn_deg)
     asked = {
         "preset": preset_name, "minutes": minutes, "seed": seed, "light": light, "refine_poses": refine_poses,
-        "rerender": rerender,
+        "rerender": rerender, "light_probe": light_probe and sha256_file(light_probe), "probe_turn_deg": probe_turn_deg,
     }  # fmt: skip
     capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
     if (out / REPORT).is_file():
@@ -78,7 +84,14 @@ def reconstruct_capture(
     try:
         with enough_memory(f"the fit of {len(capture.views)} photographs", _smaller(preset_name)):
             capture, masks, found, verdict = fitted_and_judged(
-                capture, settings, seed, device=device, progress=progress, checkpoint=unfinished, preview=preview
+                capture,
+                settings,
+                seed,
+                device=device,
+                progress=progress,
+                checkpoint=unfinished,
+                preview=preview,
+                probe=probe,
             )
     except InputError:  # going on from there would end there again
         unfinished.unlink(missing_ok=True)
@@ -125,6 +138,7 @@ def fitted_and_judged(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
     preview: Path | None = None,
+    probe: np.ndarray | None = None,
 ) -> tuple[Capture, MaskReport, Reconstruction, Verdict]:
     """A capture as it was loaded -> the capture with its masks mended, what its masks were like, the fit, the verdict.
 
@@ -144,7 +158,7 @@ def fitted_and_judged(
     capture, doubts = vetted(capture, masks)
     found = solve(
         capture, settings, child_seed(seed, "reconstruct"), progress, device=device, checkpoint=checkpoint,
-        preview=preview,
+        preview=preview, light=probe,
     )  # fmt: skip
     found = replace(found, facts={**found.facts, "seed": seed})
     hull = carve(capture)

@@ -7,6 +7,8 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from recon.capture.model import Capture
 from recon.fit import Settings, reconstruct
 from recon.fit.optimise import Progress
@@ -27,17 +29,19 @@ def solve(
     device: str = "cpu",
     checkpoint: Path | None = None,
     preview: Path | None = None,
+    light: np.ndarray | None = None,
 ) -> Reconstruction:
     """`recon.fit.reconstruct` from `beginning`, then `recon.finish.finished` where `settings.finish` is set and time is
     left. The checkpoint covers the first. rasterizer: None for the fastest on the device. preview: a PNG of the fit as
-    it stands, written after every stage."""
+    it stands, written after every stage. light: of the room, from `recon.probe`; it is kept."""
     rasterizer = rasterizer or fastest(device)
     began = time.monotonic()
     deadline = None if settings.minutes is None else began + 60 * settings.minutes
     start, hull, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
     found = reconstruct(
-        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull, preview
+        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull, preview,
+        light,
     )  # fmt: skip
     facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
     found = replace(found, facts=facts)
@@ -45,7 +49,8 @@ def solve(
         return found
     from recon.finish import finished
 
-    last = finished(capture, found, settings.finish, seed, progress, rasterizer, device, deadline)
+    finish = settings.finish if light is None else replace(settings.finish, light_rate=0.0)
+    last = finished(capture, found, finish, seed, progress, rasterizer, device, deadline)
     return replace(last, facts={**last.facts, "seconds": time.monotonic() - began})
 
 

@@ -138,7 +138,7 @@ def judge(
         *([] if lighting is None else _light(lighting)), *(doubts or ()),
         least("seen", measures["seen_share"], FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over",
               "note"),
-        _material(stand, capture),
+        _material(found.facts, stand, capture),
     ]  # fmt: skip
     reasons = tuple(sorted((r for r in found_reasons if r is not None), key=lambda r: r.weight != "refuse"))
     refused = any(r.weight == "refuse" for r in reasons)
@@ -227,11 +227,16 @@ def _light(lighting: Lighting) -> list[Reason | None]:
     return [changed, unexplained if poor else None]
 
 
-def _material(stand: Geometry, capture: Capture) -> Reason | None:
-    if stand.elevations_rad >= SECOND_ELEVATION_RAD or stand.sessions > 1 or capture.light == "part":
+def _material(facts: Mapping[str, Any], stand: Geometry, capture: Capture) -> Reason | None:
+    if (
+        facts.get("light_probe")
+        or stand.elevations_rad >= SECOND_ELEVATION_RAD
+        or stand.sessions > 1
+        or capture.light == "part"
+    ):
         return None
     return Reason(
         subject="material", weight="note", said="material: not identified",
         measured=float(np.rad2deg(stand.elevations_rad)), limit=float(np.rad2deg(SECOND_ELEVATION_RAD)),
-        next_step="add a second elevation, or turn the part over",
+        next_step="add a second elevation, turn the part over, or give a light probe",
     )  # fmt: skip

@@ -102,6 +102,12 @@ class Capture:
     def held_out(self) -> tuple[View, ...]:
         return tuple(v for v in self.views if v.held_out)
 
+    @property
+    def room_up(self) -> np.ndarray:
+        """(3,) the first session's axis in the room, about which its grid of light stands."""
+        axis = self.sessions[0].axis
+        return self.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
+
     def with_views(self, views: Sequence[View], *notes: str) -> Capture:
         return replace(self, views=tuple(views), notes=(*self.notes, *notes))
 

@@ -22,12 +22,14 @@ FORMAT = 3
 RAW = ("albedo_raw", "roughness_raw", "metallic_raw", "radiance_raw", "gains_raw", "nearness_raw")
 
 
-def key_of(capture: Capture, settings: Settings, seed: int, start: np.ndarray) -> str:
-    """What a checkpoint belongs to: photographs as they are fitted, every setting but the time limit, the seed, and the
-    vertices that the fit began with."""
+def key_of(capture: Capture, settings: Settings, seed: int, start: np.ndarray, light: np.ndarray | None = None) -> str:
+    """What a checkpoint belongs to: photographs as they are fitted, every setting but the time limit, the seed, the
+    vertices that the fit began with, and a light that is known."""
     views = [[v.name, v.held_out, float(v.mask.sum()), float(v.image.sum())] for v in capture.views]
     timeless = asdict(replace(settings, minutes=None))
     what = [FORMAT, capture.sha256, views, timeless, seed, sha256_bytes(start.tobytes()), torch.__version__]
+    if light is not None:
+        what.append(sha256_bytes(light.tobytes()))
     return sha256_bytes(canonical_json(what).encode())
 
 

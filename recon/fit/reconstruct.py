@@ -28,8 +28,9 @@ from recon.fit.table import put_on_table
 from recon.fit.unknowns import Unknowns
 from recon.hull import standing_hull
 from recon.isosurface import remesh
-from recon.light import FINE
+from recon.light import FINE, upright
 from recon.plain import MARKED, MOST_LOST_DB, colour_of, evened, one_coloured
+from recon.probe import on_grid
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
@@ -54,6 +55,7 @@ def reconstruct(
     checkpoint: Path | None = None,
     hull: Closed | None = None,
     preview: Path | None = None,
+    light: np.ndarray | None = None,
 ) -> Reconstruction:
     """Fit the training views of a capture. On the CPU the same seed gives the same mesh, unless `settings.minutes`
     stopped it early.
@@ -62,7 +64,8 @@ def reconstruct(
     the shape begins again where the first stage cannot explain the photographs; a start without one goes on.
     checkpoint: file that is written after every stage and read at the start, so that an interrupted fit of the same
     photographs, settings and seed goes on there; the caller deletes it when it has the result. preview: PNG that is
-    written after every stage, photographs over the fit's pictures of them.
+    written after every stage, photographs over the fit's pictures of them. light: (h, 2 h, 3) of the room, where
+    `recon.probe` has read it; it is then not fitted, whatever `settings` says.
     GeometryError when more than 1 % of the steps had to be skipped because they were not finite.
     """
     rasterizer = rasterizer or WarpRasterizer()
@@ -71,11 +74,15 @@ def reconstruct(
     if start is None:
         start, hull = beginning(capture, settings)
     vertices, faces = start
+    known = None
+    if light is not None:
+        settings = replace(settings, light_rate=0.0)
+        known = torch.as_tensor(on_grid(light, upright(capture.room_up)), device=device)
     frame = UnitFrame.of(vertices)
     unit = frame.unit(vertices)
     flat = stands_flat(capture, vertices, faces)
     fit: Fit | None = None
-    done, key = 0, key_of(capture, settings, seed, vertices)
+    done, key = 0, key_of(capture, settings, seed, vertices, light)
     kept = None if checkpoint is None else load(checkpoint, key, device)
     if kept is not None:
         fit, done, poses = kept
@@ -87,7 +94,7 @@ def reconstruct(
         views = targets(capture, frame, stage.side_px, settings.turning_light, device)
         training = [t for t in views if not capture.views[t.number].held_out]
         unit, faces = remesh(unit, faces, stage.cell_for(surface_area(unit, faces)))
-        fit = _begin(unit, faces, training, len(views), device) if fit is None else _carried(fit, unit, faces)
+        fit = _begin(unit, faces, training, len(views), device, known) if fit is None else _carried(fit, unit, faces)
         rng = child(seed, "fit", number)
         run_stage(fit, training, stage, settings, rasterizer, rng, progress, deadline)
         if number + 1 < len(settings.stages) and not fit.tally.stopped_early:
@@ -138,6 +145,7 @@ def reconstruct(
         "skipped_steps": fit.tally.skipped,
         "marked_share": marks,
         "one_colour": plain,
+        "light_probe": light is not None,
         "began_again_from_hull": fit.began_again,
         "stopped_early": fit.tally.stopped_early,
         "seconds": time.monotonic() - began,
@@ -211,12 +219,15 @@ def surface_area(vertices: np.ndarray, faces: np.ndarray) -> float:
     return float(np.linalg.norm(np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]), axis=1).sum() / 2)
 
 
-def _begin(vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_count: int, device: str) -> Fit:
-    """A first guess: the albedo that the photographs show under even light of radiance one."""
+def _begin(
+    vertices: np.ndarray, faces: np.ndarray, views: list[Target], view_count: int, device: str,
+    radiance: torch.Tensor | None = None,
+) -> Fit:  # fmt: skip
+    """A first guess: the albedo that the photographs show under even light of radiance one, or a known one."""
     points = torch.as_tensor(vertices.astype(np.float32), device=device)
     triangles = torch.as_tensor(faces, device=device)
     albedo = mean_colour(colours_seen(points, triangles, views)).clamp(0.02, 0.9)
-    return Fit(points, faces, Unknowns.start(albedo, FINE[0] * FINE[1], view_count))
+    return Fit(points, faces, Unknowns.start(albedo, FINE[0] * FINE[1], view_count, radiance))
 
 
 def _carried(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> Fit:

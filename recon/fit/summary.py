@@ -67,8 +67,7 @@ def summary(
         if not view.held_out:
             error += seen[target.number] * _at_vertices(image, target, fit.vertices)
     count = (seen & training[:, None]).sum(0)
-    axis = capture.sessions[0].axis
-    up = capture.views[0].room_from_part @ (np.array([0.0, 0.0, 1.0]) if axis is None else axis)
+    up = capture.room_up
     near = equirectangular(fit.unknowns.nearness.cpu().numpy()[:, None], upright(up)).astype(np.float32)
     held = [m["psnr_db"] for m in said if m["held_out"]]
     return Reconstruction(

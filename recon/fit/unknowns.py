@@ -11,6 +11,8 @@ from recon.shading import Optics
 ROUGHNESS = (0.15, 1.0)
 NEAREST = 0.8
 """Lamps stand outside the part's bounding sphere, whose inverse radius is 1."""
+DARKEST = 1e-4
+"""Of a known light, whose logarithm is kept."""
 FAR = -2.0
 """Where nearness starts and is drawn to: eight radii away."""
 
@@ -39,13 +41,14 @@ class Unknowns:
     mean_albedo: float
 
     @staticmethod
-    def start(albedo: torch.Tensor, cells: int, views: int) -> Unknowns:
+    def start(albedo: torch.Tensor, cells: int, views: int, radiance: torch.Tensor | None = None) -> Unknowns:
+        """radiance: (cells, 3) of a light that is known; None begins with an even one."""
         like = {"dtype": torch.float32, "device": albedo.device}
         return Unknowns(
             logit(albedo).requires_grad_(),
             logit(torch.full((1, 1), 0.5, **like)).requires_grad_(),
             logit(torch.full((1, 1), 0.1, **like)).requires_grad_(),
-            torch.zeros(cells, 3, **like).requires_grad_(),
+            (torch.zeros(cells, 3, **like) if radiance is None else torch.log(radiance + DARKEST)).requires_grad_(),
             torch.zeros(views, 3, **like).requires_grad_(),
             torch.full((cells,), FAR, **like).requires_grad_(),
             float(albedo.mean()),
