@@ -25,6 +25,7 @@ SD15_ONLY = {
 }  # fmt: skip
 TINY_ONLY = {"weights"}
 """Options of train-inpaint that the other backends do not have."""
+FOREIGN = {"tiny": SD15_ONLY, "sd15": TINY_ONLY | {"controlnet"}, "sd15-controlnet": TINY_ONLY}
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
@@ -139,7 +140,7 @@ def train_inpaint(
     from defects.generative.examples import read_examples
 
     said = {n for n in context.params if (source := context.get_parameter_source(n)) and source.name == "COMMANDLINE"}
-    foreign = said & (SD15_ONLY if backend == "tiny" else TINY_ONLY)
+    foreign = said & FOREIGN[backend]
     if foreign:
         names = ", ".join(f"--{n.replace('_', '-')}" for n in sorted(foreign))
         raise InputError(f"backend {backend} with {names}", "options that it has", "leave them out")
@@ -155,7 +156,8 @@ def train_inpaint(
     if backend == "tiny":
         from defects.generative.tiny.teach import Teaching, teach
 
-        teach(read_examples(dataset, least), out_, Teaching(**common), (lambda _: None) if quiet else _told, weights)
+        how = Teaching(**common)
+        teach(read_examples(dataset, least), out_, how, (lambda _: None) if quiet else _told, weights)
     else:
         from defects.generative.sd15.files import find_base
         from defects.generative.sd15.settings import TrainSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.errors import InputError
 from defects.generative.label import grain_sigma, standing_out
 from defects.generative.memory import enough_memory, fitted
 from defects.generative.painter import GOOD, Crop
+from defects.generative.ready import check_device
 from defects.generative.sd15.lean import spare_memory
 from defects.generative.sd15.learned import weights_hash
 from defects.generative.sd15.models import Networks, Precision, trained_networks
@@ -38,9 +40,10 @@ class Sd15Painter:
         device: str = "cpu",
         precision: str = "float32",
     ) -> None:
-        nets, about = trained_networks(learned, base)
+        check_device(device)
         if precision not in Precision:
             raise InputError(f"precision '{precision}'", f"one of {', '.join(Precision)}", "choose one")
+        nets, about = trained_networks(learned, base)
         self._set(nets.to(device, Precision[precision]), size or about["size"], steps, guidance)
         self.facts = {
             "weights_sha256": weights_hash(about), "base_print": about["base_print"], "steps": steps,
@@ -56,10 +59,7 @@ class Sd15Painter:
         return made
 
     def _set(self, nets: Networks, size: int, steps: int, guidance: float) -> None:
-        if size % 8 or size < 8 * nets.cell:
-            raise InputError(f"size {size}", f"a multiple of 8, at least {8 * nets.cell}", "choose another --size")
-        if guidance < 1 or steps < 1:
-            raise InputError(f"guidance {guidance}, {steps} steps", "both at least 1", "raise them")
+        check_sampling(nets, size, steps, guidance)
         self.name: str = nets.use
         self.size, self.sizes, self.types, self.cell = size, (size,), nets.table.types, nets.cell
         self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
@@ -93,6 +93,18 @@ class Sd15Painter:
         tiles = "" if self._tile is None else f", even in tiles of {self._tile} px,"
         with enough_memory(f"a crop of {self.size} px{tiles}", do):
             return work()
+
+
+def check_sampling(nets: Networks, size: int, steps: int, guidance: float) -> None:
+    """InputError unless the networks' sampler can work so."""
+    if size % 8 or size < 8 * nets.cell:
+        raise InputError(f"size {size}", f"a multiple of 8, at least {8 * nets.cell}", "choose another --size")
+    told = nets.scheduler.config
+    most = told.num_train_timesteps - told.steps_offset  # noise levels are counted from the offset on
+    if not 1 <= steps <= most:
+        raise InputError(f"{steps} steps of the sampler", f"1 to {most}, as the base was trained", "correct --steps")
+    if not 1 <= guidance < math.inf:
+        raise InputError(f"guidance {guidance}", "a number of at least 1", "choose another --guidance")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import InputError
 from defects.generative.augment import Moves
+from defects.generative.ready import check_device
 from defects.generative.sd15.models import Precision
 
 
@@ -45,12 +47,16 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.precision not in Precision:
             raise InputError(f"precision '{self.precision}'", f"one of {', '.join(Precision)}", "choose one")
-        if self.precision == "float16" and self.device == "cpu":
+        check_device(self.device)
+        if self.precision == "float16" and self.device.startswith("cpu"):
             raise InputError("precision float16 on the CPU", "float32 or bfloat16 there", "choose another precision")
         if self.size % 8 or self.size < 32:
             raise InputError(f"size {self.size}", "a multiple of 8 from 32 on", "choose another")
         if min(self.steps, self.batch, self.accumulate, self.tokens, self.save_every) < 1 or self.rank < 0:
             raise InputError(f"{self}", "steps, batch, accumulate, tokens and save_every of at least 1", "raise them")
+        if not (0 < self.learning_rate < math.inf and 0 < self.table_rate < math.inf):
+            rates = f"learning rate {self.learning_rate}, of the table {self.table_rate}"
+            raise InputError(rates, "finite numbers above 0", "correct them")
         if not (0 <= self.dropout < 1 and 0 <= self.ema < 1):
             raise InputError(f"dropout {self.dropout}, ema {self.ema}", "both within 0 and 1", "correct them")
 

@@ -13,6 +13,7 @@ from core.errors import InputError
 from core.files import sha256_file
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD, Crop
+from defects.generative.ready import check_device
 from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.diffusion import sample
 from defects.generative.tiny.grain import edited
@@ -39,6 +40,7 @@ class TinyPainter:
         guidance: float | None = None,
         device: str = "cpu",
     ) -> None:
+        check_device(device)
         path = weights or WEIGHTS
         self._net, self._config, about = load_weights(path)
         self._net.to(device)

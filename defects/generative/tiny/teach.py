@@ -6,6 +6,7 @@ An example shows the damaged surface only; what it may have looked like before i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,14 +15,15 @@ import numpy as np
 import torch
 
 from core.errors import InputError
-from core.files import sha256_bytes, sha256_file, sha256_json
+from core.files import sha256_file, sha256_json
 from core.seeds import child
 from defects.generative.augment import Example, Moves
 from defects.generative.crop import crop_of, windows
 from defects.generative.draws import draw
-from defects.generative.examples import types_of
+from defects.generative.examples import print_of, types_of
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD
+from defects.generative.ready import check_device, check_folder
 from defects.generative.tiny.augment import Pair
 from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
@@ -56,8 +58,11 @@ class Teaching:
     moves: Moves = field(default_factory=Moves)
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.draws, self.save_every) < 1 or self.learning_rate <= 0:
-            raise InputError(f"{self}", "steps, batch, draws, save_every and learning rate above 0", "raise them")
+        if min(self.steps, self.batch, self.draws, self.save_every) < 1:
+            raise InputError(f"{self}", "steps, batch, draws and save_every of at least 1", "raise them")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning rate {self.learning_rate}", "a finite number above 0", "correct it")
+        check_device(self.device)
 
 
 def teach(
@@ -71,12 +76,13 @@ def teach(
     type. Returns `out`. InputError when it holds another training, or weights that are none."""
     how, weights = how or Teaching(), weights or SHIPPED
     net, before, _ = load_weights(weights)
+    check_folder(out)
     more = tuple(t for t in types_of(examples) if t not in before.types)
     config = before.model_copy(update={"types": (*before.types, *more)})
     about = {
         "base_sha256": sha256_file(weights),
         "examples_sha256": sha256_json(
-            {"examples": [_print(e) for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
+            {"examples": [print_of(e) for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
         ),
     }
     shown = pairs_of(examples, config, how)
@@ -127,10 +133,6 @@ def _beside(mask: np.ndarray, by: int) -> np.ndarray:
     """The mask grown by `by` pixels, unless that leaves nothing of the photograph beside it."""
     larger = grown(mask, by)
     return mask if larger.all() else larger
-
-
-def _print(example: Example) -> list[str]:
-    return [example.damage, example.name, sha256_bytes(example.image.tobytes() + example.mask.tobytes())]
 
 
 def extended(tensors: dict[str, torch.Tensor], before: TinyConfig, after: TinyConfig) -> dict[str, torch.Tensor]:
