@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,18 @@ from core.files import sha256_bytes
 
 Use = Literal["sd15", "sd15-controlnet"]
 CHANNELS: Mapping[Use, int] = {"sd15": 9, "sd15-controlnet": 4}
+Kind = Literal[Use, "controlnet"]
+"""What a folder is read for: a backend's base, or a ControlNet to start from."""
 PUBLISHED: Mapping[Use, str] = {
     "sd15": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "sd15-controlnet": "stable-diffusion-v1-5/stable-diffusion-v1-5",
 }
+CONTROLNET = "lllyasviel/control_v11p_sd15_seg"
+READERS: Mapping[Kind, str] = {
+    "sd15": "StableDiffusionInpaintPipeline", "sd15-controlnet": "StableDiffusionPipeline",
+    "controlnet": "ControlNetModel",
+}  # fmt: skip
+"""Of diffusers: what reads a whole checkpoint from one file."""
 NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 RENAMED = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -69,42 +77,57 @@ def find_base(given: str, use: Use) -> Base:
 def check_controlnet(folder: Path) -> str | None:
     """The variant ("fp16" or None) of a published ControlNet for SD 1.5. InputError when a file or a tensor is missing
     or unlike its configuration: diffusers would only warn, and train what it made up."""
-    config = _config(folder / "config.json", "sd15-controlnet")
-    weights = weights_of(folder, "sd15-controlnet")
+    config = _config(folder / "config.json", "controlnet")
+    weights = weights_of(folder, "controlnet")
     if config.get("in_channels") != 4 or "conditioning_embedding_out_channels" not in config:
         raise InputError(
             f"{folder} is no ControlNet for SD 1.5", "a folder with its config.json and safetensors",
-            "for instance control_v11p_sd15_seg",
+            download("controlnet"),
         )  # fmt: skip
     check_keys(config, header(weights), "controlnet", str(weights))
     return "fp16" if weights.name == NAMES[1] else None
 
 
-def weights_of(folder: Path, use: Use) -> Path:
+def weights_of(folder: Path, use: Kind) -> Path:
     """The safetensors file of one model. InputError for pickles, which can run code, and for nothing at all."""
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name
     pickles = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICKLES)
     if pickles:
-        refuse_pickle(pickles[0])
+        refuse_pickle(pickles[0], use)
     raise InputError(f"{folder} holds no {NAMES[0]}", "the model's weights as safetensors", download(use))
 
 
-def refuse_pickle(path: Path) -> None:
-    """Always raises: how to convert a pickle without running what is in it."""
-    target = path.with_suffix(".safetensors").name
+def refuse_pickle(path: Path, use: Kind) -> None:
+    """Always raises: how to convert a pickle without running what is in it. One model's tensors stay one file; a whole
+    checkpoint has other names and becomes a folder."""
+    command = f"save_file(torch.load('{path}', weights_only=True), '{path.with_suffix('.safetensors')}')"
+    command = f'python -c "import torch; from safetensors.torch import save_file; {command}"'
     raise InputError(
-        f"{path} is a pickle, which can run code when it is read",
-        "safetensors",
-        'convert it where you trust it: python -c "import torch; from safetensors.torch import save_file; '
-        f"save_file(torch.load('{path.name}', weights_only=True), '{target}')\"",
+        f"{path} is a pickle, which can run code when it is read", "safetensors",
+        f"convert it where you trust it: {command if path.suffix.lower() == '.bin' else unpacking(path, use)}",
+    )  # fmt: skip
+
+
+def unpacking(path: Path, use: Kind) -> str:
+    """The command that makes a folder of a whole checkpoint in one file."""
+    reader, folder = READERS[use], path.with_suffix("")
+    return (
+        f'python -c "from diffusers import {reader}; '
+        f"{reader}.from_single_file('{path}').save_pretrained('{folder}', safe_serialization=True)\", "
+        f"then use the folder {folder}"
     )
 
 
 def check_unet(config: Mapping[str, Any], use: Use, given: str) -> None:
     """InputError unless the U-Net has the right inputs; names what it is and which backend fits it."""
-    channels = int(config.get("in_channels", 0))
+    channels, width = config.get("in_channels"), config.get("cross_attention_dim", 0)
+    if not (isinstance(channels, int) and isinstance(width, int)):
+        raise InputError(
+            f"{given} has a U-Net with in_channels {channels} and cross_attention_dim {width}", "two whole numbers",
+            download(use),
+        )  # fmt: skip
     if config.get("addition_embed_type") or config.get("class_embed_type"):
         raise InputError(
             f"{given} is no SD 1.5 (its U-Net wants {config.get('addition_embed_type') or 'classes'} beside the text; "
@@ -123,15 +146,16 @@ def check_unet(config: Mapping[str, Any], use: Use, given: str) -> None:
 
 def expected_shapes(config: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
     """Every tensor that the model of this configuration has. name: unet, vae or controlnet. No memory is used."""
-    model = model_class(name)
     with torch.device("meta"):
-        made = model.from_config(dict(config))
+        made = model_class(name).from_config(dict(config))
     return {k: tuple(v.shape) for k, v in made.state_dict().items()}
 
 
 def check_keys(config: Mapping[str, Any], stored: Mapping[str, Any], name: str, where: str) -> None:
-    """InputError when weights lack a tensor of the model, have one more, or one of another shape."""
-    wanted = expected_shapes(config, name)
+    """InputError when weights lack a tensor of the model, have one more, or one of another shape; or when the
+    configuration is of no model at all."""
+    with buildable(f"the configuration of {where}"):
+        wanted = expected_shapes(config, name)
     there = {_renamed(k) if name == "vae" else k: tuple(v["shape"]) for k, v in stored.items()}
     for what, names in (("lacks", wanted.keys() - there.keys()), ("has also", there.keys() - wanted.keys())):
         if names:
@@ -146,18 +170,29 @@ def check_keys(config: Mapping[str, Any], stored: Mapping[str, Any], name: str, 
             raise InputError(f"{where} has {key} of shape {there[key]}", f"{shape}", "take both from one checkpoint")
 
 
-def header(path: Path) -> dict[str, Any]:
-    """Names, shapes and types of the tensors in a safetensors file, without reading them."""
+def header(path: Path, do: str = "download it again") -> dict[str, Any]:
+    """Names and shapes of the tensors in a safetensors file, without reading them. InputError unless the file is as
+    long as its header says."""
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > 100_000_000:
-                raise ValueError("its header is too long")
-            found = json.loads(stream.read(length))
-    except (OSError, ValueError, struct.error) as error:
-        raise InputError(f"{path} cannot be read ({error})", "a whole safetensors file", "download it again") from error
-    found.pop("__metadata__", None)
-    return found
+        with safe_open(str(path), framework="pt") as stored:
+            return {k: {"shape": stored.get_slice(k).get_shape()} for k in stored.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error})", "a whole safetensors file", do) from error
+
+
+@contextmanager
+def buildable(what: str) -> Iterator[None]:
+    """InputError for whatever diffusers raises on a stranger's configuration: its classes check little, each its own
+    way."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise InputError(f"{what} fits no model ({reason})", "that of SD 1.5", "take all of one checkpoint") from error
 
 
 def model_class(name: str) -> Any:
@@ -179,10 +214,13 @@ def diffusers() -> Any:
     return package
 
 
-def download(use: Use) -> str:
+def download(use: Kind) -> str:
     """The command that fetches what `use` needs, and nothing else."""
-    name = PUBLISHED[use]
-    wanted = " ".join(f"--include '{p}'" for p in ("unet/*.safetensors", "vae/*.safetensors", "*/*config.json"))
+    name = CONTROLNET if use == "controlnet" else PUBLISHED[use]
+    files = ("config.json", NAMES[0])
+    if use != "controlnet":
+        files = ("unet/*.safetensors", "vae/*.safetensors", "*/*config.json")
+    wanted = " ".join(f"--include '{p}'" for p in files)
     return f"get it with: hf download {name} {wanted} --local-dir {name.split('/')[1]}"
 
 
@@ -192,10 +230,10 @@ def _folder(given: str, use: Use) -> Path:
         return path
     if path.is_file():
         if path.suffix.lower() in PICKLES:
-            refuse_pickle(path)
+            refuse_pickle(path, use)
         raise InputError(
             f"{path} is one file", "a folder with unet/, vae/ and scheduler/",
-            "convert it with diffusers: StableDiffusionInpaintPipeline.from_single_file(FILE).save_pretrained(FOLDER)",
+            f"convert it: {unpacking(path, use)}",
         )  # fmt: skip
     if given.count("/") == 1 and not given.startswith((".", "/", "~")):
         return _cached(given, use)
@@ -214,9 +252,10 @@ def _cached(name: str, use: Use) -> Path:
                          download(use).replace(PUBLISHED[use], name, 1)) from error  # fmt: skip
 
 
-def _config(path: Path, use: Use) -> dict[str, Any]:
+def _config(path: Path, use: Kind) -> dict[str, Any]:
     if not path.is_file():
-        raise InputError(f"{path} does not exist", "a folder of diffusers with unet/, vae/, scheduler/", download(use))
+        holds = "config.json and its weights" if use == "controlnet" else "unet/, vae/, scheduler/"
+        raise InputError(f"{path} does not exist", f"a folder of diffusers with {holds}", download(use))
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

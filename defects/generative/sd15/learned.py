@@ -12,12 +12,14 @@ from torch import nn
 
 from core.errors import InputError
 from core.files import atomic_path, sha256_bytes, sha256_file, write_json
-from defects.generative.sd15.files import diffusers, header
+from defects.generative.painter import GOOD
+from defects.generative.sd15.files import CHANNELS, diffusers, header
 from defects.generative.sd15.table import DamageTable
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Attention layers that LoRA adapts."""
 LORA, TABLE, CONTROL, ABOUT = "lora.safetensors", "table.safetensors", "controlnet.safetensors", "learned.json"
+AGAIN = "copy it again, or train into another folder"
 
 
 def add_lora(unet: Any, rank: int, seed: int) -> None:
@@ -72,19 +74,30 @@ def refuse_other_keys(wanted: Mapping[str, torch.Tensor], given: Mapping[str, to
         )  # fmt: skip
 
 
-def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+def save_tensors(path: Path, state: Mapping[str, torch.Tensor], about: dict[str, str] | None = None) -> None:
+    """about: texts for the file's header."""
     from safetensors.torch import save
 
-    data = save({k: v.detach().to("cpu").contiguous().clone() for k, v in state.items()})
+    data = save({k: v.detach().to("cpu").contiguous().clone() for k, v in state.items()}, about)
     with atomic_path(path) as part:
         part.write_bytes(data)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """InputError for a file that is cut or missing."""
     from safetensors.torch import load_file
 
-    header(path)
+    header(path, AGAIN)
     return load_file(str(path))
+
+
+def load_texts(path: Path) -> dict[str, str]:
+    """The texts in a file's header."""
+    from safetensors import safe_open
+
+    header(path, AGAIN)
+    with safe_open(str(path), framework="pt") as stored:
+        return stored.metadata() or {}
 
 
 def save_learned(
@@ -115,15 +128,25 @@ def read_about(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         files = dict(about["files"])
-        whole = {"types", "tokens", "width", "use", "rank", "base_print", "size"} <= about.keys()
+        whole = _is_whole(about)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error})", "what training wrote", "train again") from error
+    if not whole:
+        raise InputError(f"{path} tells of no training that is known", "what this Flawsmith wrote", "train again")
     spoilt = [n for n, h in files.items() if "/" in n or not (folder / n).is_file() or sha256_file(folder / n) != h]
-    if spoilt or not whole:
+    if spoilt:
         raise InputError(
             f"{folder} does not hold what its {ABOUT} says ({', '.join(spoilt)})", "whole files", "copy or train again"
         )
     return about
+
+
+def _is_whole(about: Mapping[str, Any]) -> bool:
+    """Whether everything that loading needs is there and may be so."""
+    types = about["types"]
+    named = isinstance(types, list) and types[:1] == [GOOD] and len(set(types)) == len(types)
+    counts = all(isinstance(about[k], int) and about[k] > 0 for k in ("tokens", "width", "size"))
+    return named and counts and about["use"] in CHANNELS and about["rank"] >= 0 and bool(about["base_print"])
 
 
 def weights_hash(about: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from defects.generative.sd15.files import Base, Use, check_controlnet, diffusers, find_base, model_class
+from defects.generative.sd15.files import Base, Use, buildable, check_controlnet, diffusers, find_base, model_class
 from defects.generative.sd15.learned import (
     CONTROL,
     LORA,
@@ -79,7 +79,8 @@ def networks(
     kw = {"local_files_only": True, "use_safetensors": True, "variant": base.variant}
     unet = d.UNet2DConditionModel.from_pretrained(str(base.folder), subfolder="unet", **kw)
     vae = d.AutoencoderKL.from_pretrained(str(base.folder), subfolder="vae", **kw)
-    scheduler = d.DDIMScheduler.from_config(dict(base.configs["scheduler"]), clip_sample=False)
+    with buildable(f"the scheduler's configuration of {base.folder}"):
+        scheduler = d.DDIMScheduler.from_config(dict(base.configs["scheduler"]), clip_sample=False)
     for module in (unet, vae):
         module.requires_grad_(False).eval()
     with torch.random.fork_rng(devices=[]):
