@@ -39,7 +39,7 @@ from defects.generative.sd15.files import (
 from defects.generative.sd15.learned import ABOUT, LORA, TABLE
 from defects.generative.sd15.settings import TrainSettings
 from defects.generative.sd15.table import NULL, DamageTable, dropped
-from defects.generative.sd15.train import PROGRESS, train
+from defects.generative.sd15.train import STATE, told_in, train
 from tests.generative.small_sd import examples, save_base
 
 FACTS = json.loads((Path(__file__).parent / "published_sd15.json").read_text())
@@ -89,7 +89,7 @@ def test_going_on_equals_going_through(base: Path, learned: Path, tmp_path: Path
     """Stopped after one step and continued: the same files, bit for bit."""
     found = find_base(str(base), "sd15")
     out = train(examples(), found, "sd15", tmp_path / "out", steps(1))
-    assert json.loads((out / PROGRESS).read_text())["step"] == 1
+    assert told_in(out / STATE)["step"] == 1
     train(examples(), found, "sd15", out, steps(2))
     for name in (LORA, TABLE):
         assert (out / name).read_bytes() == (learned / name).read_bytes()

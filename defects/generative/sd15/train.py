@@ -1,10 +1,10 @@
 """Teach the table and the adapters (or a ControlNet) from a handful of examples. Goes on where it stopped, bit for bit
-on one machine: every step draws from a seed of its own, and moments and averages are saved with the weights."""
+on one machine: every step draws from a seed of its own, and weights, moments, averages and the step are one file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,33 @@ import torch
 import torch.nn.functional as F
 
 from core.errors import InputError, RenderError
-from core.files import sha256_json, write_json
+from core.files import sha256_json
 from core.seeds import child_seed
 from defects.generative.augment import Example
-from defects.generative.examples import types_of
+from defects.generative.examples import print_of, types_of
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD
+from defects.generative.ready import check_folder
+from defects.generative.sd15.backend import check_sampling
 from defects.generative.sd15.batches import Batch, drawn
 from defects.generative.sd15.blend import blocks
 from defects.generative.sd15.files import Base, Use
-from defects.generative.sd15.learned import load_tensors, refuse_other_keys, save_learned, save_tensors
+from defects.generative.sd15.learned import (
+    load_tensors,
+    load_texts,
+    read_about,
+    refuse_other_keys,
+    save_learned,
+    save_tensors,
+)
 from defects.generative.sd15.models import Networks, Precision, networks
 from defects.generative.sd15.sampling import encoded
 from defects.generative.sd15.settings import TrainSettings
 from defects.generative.sd15.strips import write_strips
 from defects.generative.sd15.table import dropped
 
-STATE, PROGRESS = "state.safetensors", "progress.json"
+STATE, TOLD = "state.safetensors", "progress"
+"""The file that a training goes on from, and the text in its header that says how far it is."""
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the loss."""
 
@@ -48,12 +58,19 @@ def train(
     """
     if use == "sd15" and settings.rank == 0:
         raise InputError("rank 0 for inpainting", "a rank of at least 1", "raise --rank")
+    if use == "sd15" and controlnet is not None:
+        raise InputError(f"a ControlNet ({controlnet}) for backend sd15", "none", "use backend sd15-controlnet for it")
+    check_folder(out)
     nets = networks(base, use, types_of(examples), tokens=settings.tokens, rank=settings.rank, seed=settings.seed,
                     controlnet=controlnet)  # fmt: skip
     identity = sha256_json({"settings": settings.identity(), "types": nets.table.types, "base": base.print, "use": use,
-                            "examples": [[e.damage, e.name] for e in examples]})  # fmt: skip
+                            "examples": [print_of(e) for e in examples]})  # fmt: skip
+    if settings.strips_every:
+        check_sampling(nets, settings.size, settings.sample_steps, settings.guidance)
     run = _Run(nets.to(settings.device, Precision[settings.precision]), settings, out, identity)
     run.resume()
+    if run.step and not run.kept():
+        run.keep(base)
     if settings.checkpointing:
         nets.unet.enable_gradient_checkpointing()
     while run.step < settings.steps:
@@ -62,7 +79,8 @@ def train(
             progress(run.step, settings.steps, loss)
         last = run.step == settings.steps
         if last or run.step % settings.save_every == 0:
-            run.save(base)
+            run.save()
+            run.keep(base)
         if settings.strips_every and (last or run.step % settings.strips_every == 0):
             with run.averaged():
                 write_strips(nets, examples, out / "validation" / f"step-{run.step:06d}.png", settings)
@@ -112,46 +130,57 @@ class _Run:
         self.losses.append(total)
         return total
 
-    def save(self, base: Base) -> None:
-        """What was learned (the average), and everything that going on needs."""
+    def save(self) -> None:
+        """Everything that going on needs, in one file: whenever a run ends, it is all of one step."""
+        state = {f"weight.{n}": p for n, p in self.learned.items()}
+        state |= {f"average.{n}": p for n, p in self.average.items()}
+        for n, p in self.learned.items():
+            for key, value in self.optimizer.state[p].items():
+                state[f"{key}.{n}"] = torch.as_tensor(value).reshape(-1) if key == "step" else value
+        scale = self.scaler.get_scale() if self.scaler.is_enabled() else 1.0
+        told = {"step": self.step, "identity": self.identity, "losses": self.losses, "scale": scale}
+        save_tensors(self.out / STATE, state, {TOLD: json.dumps(told)})
+
+    def keep(self, base: Base) -> None:
+        """What was learned: the average."""
         s = self.settings
         about = {
             "use": self.nets.use, "rank": s.rank, "size": s.size, "base_print": base.print, "steps": self.step,
             "identity": self.identity, "seed": s.seed, "loss": _mean(self.losses[-100:]),
             "loss_first": _mean(self.losses[:100]),
         }  # fmt: skip
-        state = {f"weight.{n}": p for n, p in self.learned.items()}
-        state |= {f"average.{n}": p for n, p in self.average.items()}
-        for n, p in self.learned.items():
-            for key, value in self.optimizer.state[p].items():
-                state[f"{key}.{n}"] = torch.as_tensor(value).reshape(-1) if key == "step" else value
-        save_tensors(self.out / STATE, state)
-        scale = self.scaler.get_scale() if self.scaler.is_enabled() else 1.0
-        told = {"step": self.step, "identity": self.identity, "losses": self.losses, "scale": scale}
-        write_json(self.out / PROGRESS, told)
         with self.averaged():
             save_learned(self.out, self.nets.table, about, self.nets.unet if s.rank else None, self.nets.controlnet)
 
+    def kept(self) -> bool:
+        """Whether what was learned is that of this step: a run can end between `save` and `keep`."""
+        try:
+            about = read_about(self.out)
+        except InputError:
+            return False
+        return (about.get("steps"), about.get("identity")) == (self.step, self.identity)
+
     def resume(self) -> None:
         """From what `save` left, if there is anything."""
-        path = self.out / PROGRESS
+        path = self.out / STATE
         if not path.is_file():
-            strangers = sorted(p.name for p in self.out.glob("*"))[:3] if self.out.is_dir() else []
+            # hidden ones are what an ended run could not rename, or of the desktop
+            strangers = sorted(p.name for p in self.out.glob("*") if not p.name.startswith("."))[:3]
             if strangers:
                 raise InputError(f"{self.out} holds other files ({', '.join(strangers)})", "an empty folder, or a "
                                  "training to go on with", "choose another --out")  # fmt: skip
             return
-        told: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if told.get("identity") != self.identity:
+        told = told_in(path)
+        if told["identity"] != self.identity:
             raise InputError(
                 f"{self.out} holds a training with other examples, settings or another base",
                 "the same to go on with", "choose another --out",
             )  # fmt: skip
-        state = load_tensors(self.out / STATE)
+        state = load_tensors(path)
         kinds = ("weight", "average", "exp_avg", "exp_avg_sq")
         wanted = {f"{kind}.{n}": p for n, p in self.learned.items() for kind in kinds}
         wanted |= {f"step.{n}": torch.zeros(1) for n in self.learned}
-        refuse_other_keys(wanted, state, str(self.out / STATE))
+        refuse_other_keys(wanted, state, str(path))
         for n, p in self.learned.items():
             p.data.copy_(state[f"weight.{n}"])
             self.average[n].copy_(state[f"average.{n}"])
@@ -159,12 +188,26 @@ class _Run:
                 "step": state[f"step.{n}"].reshape(()).clone(),
                 **{k: state[f"{k}.{n}"].to(p.device).clone() for k in ("exp_avg", "exp_avg_sq")},
             }
-        self.step, self.losses = int(told["step"]), list(told["losses"])
+        self.step, self.losses = told["step"], told["losses"]
         if self.scaler.is_enabled():
-            self.scaler = torch.amp.GradScaler("cuda", init_scale=float(told["scale"]))
+            self.scaler = torch.amp.GradScaler("cuda", init_scale=told["scale"])
 
     def averaged(self) -> _Averaged:
         return _Averaged(self.learned, self.average)
+
+
+def told_in(path: Path) -> dict[str, Any]:
+    """Step, identity, losses and scale of the gradients in a state's header. InputError for a file that is cut, or of
+    something else."""
+    try:
+        told = json.loads(load_texts(path)[TOLD])
+        return {"step": int(told["step"]), "identity": str(told["identity"]),
+                "losses": [float(v) for v in told["losses"]], "scale": float(told["scale"])}  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} does not say how far a training is ({error})", "a state that this Flawsmith wrote",
+            "choose another --out",
+        ) from error  # fmt: skip
 
 
 class _Averaged:
