@@ -42,7 +42,7 @@ def usable_folder(folder: Path) -> Path:
     """The folder, absolute: it takes files, or can be made. Leaves nothing behind. InputError otherwise."""
     folder = folder.absolute()
     if folder == folder.parent:
-        raise InputError(f"the folder {folder}", "a folder of its own", "choose another")
+        raise InputError(f"the folder {folder}", "a folder of its own", "choose another --out")
     made: list[Path] = []
     try:
         made = [p for p in (folder, *folder.parents) if not p.exists()]
@@ -52,7 +52,9 @@ def usable_folder(folder: Path) -> Path:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"{folder} takes no files ({error.strerror})", "a folder that is there, or can be made", "choose another"
+            f"{folder} cannot be written ({error.strerror})",
+            "a folder that takes files, or can be made",
+            "choose another --out",
         ) from error
     finally:
         for path in made:

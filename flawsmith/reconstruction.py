@@ -13,7 +13,6 @@ from core.errors import InputError, RecipeError, RenderError
 from core.files import sha256_file, usable_folder
 from core.seeds import child_seed
 from flawsmith.captured import is_capture
-from flawsmith.devices import usable_device
 from flawsmith.recipe import Recipe
 from flawsmith.versions import versions
 from recon.capture.model import Capture
@@ -51,24 +50,25 @@ def reconstruct_capture(
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
     refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
     views to render again in Cycles from part.glb, which needs Blender. OUT-preview.png shows the fit after each stage
-    and goes when it is done. An interrupted fit goes on after its last whole
-    stage when the same is asked again.
+    and goes when it is done. light_probe: see `recon.probe`, turned by so many degrees. An interrupted fit goes on after
+    its last whole stage when the same is asked again.
     InputError (TakenFolder) when `out` holds other files, or the reconstruction of another capture or by other options.
     """
     out = usable_folder(out)
     unfinished, preview = (out.with_name(name) for name in (f".{out.name}.fit.npz", f"{out.name}-preview.png"))
     if out.is_dir() and any(out.iterdir()) and not ((out / REPORT).is_file() or unfinished.is_file()):
         raise TakenFolder(f"{out} holds other files", "a new or empty folder", "choose another --out")
-    usable_device(device)
-    if light_probe is not None and light == "part":
-        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     # torch and warp wait until there is a capture: a run from CAD needs neither
     from defects.generative.memory import enough_memory
+    from defects.generative.ready import check_device
     from flawsmith.deliver import Outcome, deliver, need_blender
     from recon.fit import preset
     from recon.merge import load_merged
     from recon.probe import read_probe
 
+    check_device(device)
+    if light_probe is not None and light == "part":
+        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     probe = None if light_probe is None else read_probe(light_probe, probe_turn_deg)
     asked = {
         "preset": preset_name, "minutes": minutes, "seed": seed, "light": light, "refine_poses": refine_poses,

@@ -1,9 +1,6 @@
-"""What a long run needs, looked at before it starts: a device that computes, and a folder that takes files."""
+"""What a long run needs, looked at before it starts: a device that computes."""
 
 from __future__ import annotations
-
-import tempfile
-from pathlib import Path
 
 import torch
 
@@ -23,15 +20,3 @@ def check_device(name: str) -> None:
             f"device '{name}' cannot be used ({reason})", "cpu, or cuda where there is a GPU with its driver",
             "choose another --device",
         ) from error  # fmt: skip
-
-
-def check_folder(out: Path) -> None:
-    """Make the folder. InputError where that fails, or where it takes no files."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{out} cannot be written ({error.strerror})", "a folder that takes files", "choose another --out"
-        ) from error

@@ -30,7 +30,8 @@ class Rule:
 
     def __init__(self, types: Sequence[str] = ANY, size: int = SIZE) -> None:
         self.types: tuple[str, ...] = tuple(types)
-        self.size, self.sizes, self.facts = size, range(size, 2 * size + 1, STEP), {}
+        self.size, self.facts = size, {}
+        self.sizes: Sequence[int] = range(size, 2 * size + 1, STEP)
 
     def paint(self, crops: list[Crop], damage: list[str], seeds: list[int]) -> list[np.ndarray]:
         """See `Painter.paint`."""

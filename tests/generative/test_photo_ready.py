@@ -9,7 +9,8 @@ import torch
 from typer.testing import CliRunner
 
 from core.errors import InputError
-from defects.generative.ready import check_device, check_folder
+from core.files import usable_folder
+from defects.generative.ready import check_device
 from defects.generative.sd15.settings import TrainSettings
 from defects.generative.tiny import teach as teaching
 from defects.generative.tiny.backend import TinyPainter
@@ -48,13 +49,12 @@ def test_a_learning_rate_is_finite_and_above_zero(rate: float) -> None:
             made()
 
 
-def test_a_folder_is_made_or_refused_and_nothing_stays_in_it(tmp_path: Path) -> None:
-    check_folder(tmp_path / "a" / "b")
-    assert not any((tmp_path / "a" / "b").iterdir())
+def test_a_folder_that_can_be_made_is_not_made_yet(tmp_path: Path) -> None:
+    assert usable_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b" and not any(tmp_path.iterdir())
     (tmp_path / "file").write_bytes(b"kept")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/flawsmith")):
         with pytest.raises(InputError, match=f"{out} cannot be written"):
-            check_folder(out)
+            usable_folder(out)
     assert (tmp_path / "file").read_bytes() == b"kept"
 
 

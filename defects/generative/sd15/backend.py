@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ class Sd15Painter:
     def _set(self, nets: Networks, size: int, steps: int, guidance: float) -> None:
         check_sampling(nets, size, steps, guidance)
         self.name: str = nets.use
-        self.size, self.sizes, self.types, self.cell = size, (size,), nets.table.types, nets.cell
+        self.size, self.types, self.cell = size, nets.table.types, nets.cell
+        self.sizes: Sequence[int] = (size,)
         self._nets, self._pipe, self._steps, self._guidance = nets, pipeline(nets), steps, guidance
         self.facts: Mapping[str, Any] = {}
         self._whole = False

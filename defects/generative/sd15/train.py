@@ -12,13 +12,12 @@ import torch
 import torch.nn.functional as F
 
 from core.errors import InputError, RenderError
-from core.files import sha256_json
+from core.files import sha256_json, usable_folder
 from core.seeds import child_seed
 from defects.generative.augment import Example
 from defects.generative.examples import print_of, types_of
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD
-from defects.generative.ready import check_folder
 from defects.generative.sd15.backend import check_sampling
 from defects.generative.sd15.batches import Batch, drawn
 from defects.generative.sd15.blend import blocks
@@ -60,7 +59,7 @@ def train(
         raise InputError("rank 0 for inpainting", "a rank of at least 1", "raise --rank")
     if use == "sd15" and controlnet is not None:
         raise InputError(f"a ControlNet ({controlnet}) for backend sd15", "none", "use backend sd15-controlnet for it")
-    check_folder(out)
+    usable_folder(out)
     nets = networks(base, use, types_of(examples), tokens=settings.tokens, rank=settings.rank, seed=settings.seed,
                     controlnet=controlnet)  # fmt: skip
     identity = sha256_json({"settings": settings.identity(), "types": nets.table.types, "base": base.print, "use": use,

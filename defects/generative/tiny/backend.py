@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class TinyPainter:
         self._net, self._config, about = load_weights(path)
         self._net.to(device)
         self._device = device
-        self.size, self.sizes, self.types = self._config.size, self._config.sizes, self._config.types
+        self.size, self.types = self._config.size, self._config.types
+        self.sizes: Sequence[int] = self._config.sizes
         self.steps = steps or self._config.steps
         self.guidance = self._config.guidance if guidance is None else guidance
         self.facts: Mapping[str, Any] = {

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from core.errors import InputError
-from core.files import sha256_file, sha256_json
+from core.files import sha256_file, sha256_json, usable_folder
 from core.seeds import child
 from defects.generative.augment import Example, Moves
 from defects.generative.crop import crop_of, windows
@@ -23,7 +23,7 @@ from defects.generative.draws import draw
 from defects.generative.examples import print_of, types_of
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD
-from defects.generative.ready import check_device, check_folder
+from defects.generative.ready import check_device
 from defects.generative.tiny.augment import Pair
 from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
@@ -76,7 +76,7 @@ def teach(
     type. Returns `out`. InputError when it holds another training, or weights that are none."""
     how, weights = how or Teaching(), weights or SHIPPED
     net, before, _ = load_weights(weights)
-    check_folder(out)
+    usable_folder(out)
     more = tuple(t for t in types_of(examples) if t not in before.types)
     config = before.model_copy(update={"types": (*before.types, *more)})
     about = {
