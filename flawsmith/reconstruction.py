@@ -50,8 +50,8 @@ def reconstruct_capture(
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
     refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
     views to render again in Cycles from part.glb, which needs Blender. OUT-preview.png shows the fit after each stage
-    and goes when it is done. light_probe: see `recon.probe`, turned by so many degrees. An interrupted fit goes on after
-    its last whole stage when the same is asked again.
+    and goes when it is done. light_probe: see `recon.probe`, turned by so many degrees. An interrupted fit goes on
+    after its last whole stage when the same is asked again.
     InputError (TakenFolder) when `out` holds other files, or the reconstruction of another capture or by other options.
     """
     out = usable_folder(out)
