@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from core.arrays import frozen
 from core.errors import InputError
@@ -18,6 +19,8 @@ from core.files import sha256_bytes, write_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = ("_mask", "-mask", "_label", "")
+MOST_MPX = 512
+"""Pixels of a photograph or mask, in millions: read from its header, before anything is decoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ class Photo:
 
 
 def read_photo(path: Path) -> Photo:
-    """Read and convert. InputError for what is no photograph.
+    """Read and convert. InputError for what is no photograph, or shows nothing.
 
     The EXIF orientation is applied; an embedded colour profile is converted to sRGB (perceptual intent); CMYK, grey,
     palette and 16-bit values become 8-bit RGB. Where alpha varies, colour is multiplied by it and the part is where it
@@ -65,7 +68,7 @@ def read_photo(path: Path) -> Photo:
     turned = ImageOps.exif_transpose(image)
     if turned.size != image.size or (turned is not image and image.getexif().get(0x0112, 1) != 1):
         notes.append("turned upright by its EXIF orientation")
-    deep = _sixteen(data, image)
+    deep = _sixteen(data, image, path)
     if deep is not None:
         notes.append("16 bits a channel rounded to 8")
         turned = ImageOps.exif_transpose(_tagged(Image.fromarray(deep), image))
@@ -74,9 +77,12 @@ def read_photo(path: Path) -> Photo:
     pixels, part = np.asarray(colour), None
     if alpha is not None and alpha.min() < 255:
         part = alpha >= 128
+        if not part.any():
+            raise InputError(f"{path} is transparent all over", "a photograph that is opaque on the part",
+                             "save it without alpha, or choose another")  # fmt: skip
         pixels = np.rint(pixels * (alpha[..., None] / 255.0)).astype(np.uint8)
         notes.append("laid over black by its alpha")
-        part = part if part.any() and not part.all() else None
+        part = None if part.all() else part
     return Photo(path.stem, pixels, sha256_bytes(data), part, tuple(notes), stored)
 
 
@@ -99,19 +105,19 @@ def read_mask(path: Path, photo: Photo) -> np.ndarray:
 def read_marks(path: Path) -> np.ndarray:
     """(h, w) bool of a mask file of any size, upright, white where the defect goes.
 
-    A file whose brightest value is below 128 is an id map: everything above 0 counts. Only alpha: the opaque pixels.
+    A file whose brightest value is below 128 is an id map: everything above 0 counts. So is one with a palette, unless
+    all colours that it uses are black, white or grey. Only alpha: the opaque pixels.
     """
     image, _ = _opened(_data(path, "a mask"), path)
     image = ImageOps.exif_transpose(image)
     alpha = _alpha(image)
-    values = np.asarray(image if image.mode in ("L", "P", "1", "I;16", "I") else image.convert("RGB"))
-    values = values.max(axis=2) if values.ndim == 3 else values
+    values = _indexed(image) if image.mode == "P" else _brightest(image)
     if alpha is not None and values.min() == values.max():
         values = alpha
-    values = values.astype(np.float64) * (255.0 if values.dtype == bool else 1.0)
-    if values.max() > 255:
-        values = values / 257
-    return values > 0 if values.max() < 128 else values > 127
+    if values.dtype == bool:
+        return values
+    scale = 257 if values.max() > 255 else 1
+    return values > (0 if values.max() < 128 * scale else 127 * scale)
 
 
 def check_mask(mask: np.ndarray, photo: Photo, part: np.ndarray | None = None, name: str = "the mask") -> np.ndarray:
@@ -169,6 +175,8 @@ def mask_for(photo: Path, masks: Path) -> Path:
     """The mask file of a photograph: `masks` itself, or NAME, NAME_mask, NAME-mask or NAME_label in that folder."""
     if masks.is_file():
         return masks
+    if not masks.exists():
+        raise InputError(f"{masks} does not exist", "a mask, or a folder of masks", "check the path")
     for end in MASK_SUFFIXES:
         for suffix in SUFFIXES:
             path = masks / f"{photo.stem}{end}{suffix}"
@@ -187,23 +195,61 @@ def _data(path: Path, what: str) -> bytes:
 
 def _opened(data: bytes, path: Path) -> tuple[Image.Image, list[str]]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _without_limit():
             image = Image.open(io.BytesIO(data))
+            _refuse_huge(image, path)
             frames = getattr(image, "n_frames", 1)
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (OSError, ValueError, SyntaxError) as error:
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({' '.join(str(error).split())})"
         raise InputError(
-            f"{path} cannot be decoded ({' '.join(str(error).split())})", "a whole PNG, JPEG, TIFF, BMP or WebP",
-            "copy or convert it again",
-        ) from error  # fmt: skip
+            f"{path} cannot be decoded{why}", "a whole PNG, JPEG, TIFF, BMP or WebP", "copy or convert it again"
+        ) from error
     return image, [f"the first of its {frames} pictures"] if frames > 1 else []
 
 
-def _sixteen(data: bytes, image: Image.Image) -> np.ndarray | None:
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Pillow refuses what is larger than 89 Mpx as a bomb; `_refuse_huge` stands in its place."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _refuse_huge(image: Image.Image, path: Path) -> None:
+    if image.width * image.height > MOST_MPX * 10**6:
+        raise InputError(
+            f"{path} has {image.width} x {image.height} pixels", f"at most {MOST_MPX} Mpx", "shrink it first"
+        )
+
+
+def _indexed(image: Image.Image) -> np.ndarray:
+    """(h, w) uint8 of a picture with a palette: its greys, or its indices (255: any above 0) where it has colours."""
+    colours = np.asarray(image.convert("RGBA"))[..., :3]
+    if (colours == colours[..., :1]).all():
+        return colours[..., 0]
+    return np.where(np.asarray(image) > 0, np.uint8(255), np.uint8(0))
+
+
+def _brightest(image: Image.Image) -> np.ndarray:
+    """(h, w) of the brightest channel; bool where the file has one bit."""
+    values = np.asarray(image if image.mode in ("L", "1", "I;16", "I") else image.convert("RGB"))
+    return values.max(axis=2) if values.ndim == 3 else values
+
+
+def _sixteen(data: bytes, image: Image.Image, path: Path) -> np.ndarray | None:
     """(h, w) or (h, w, 3 or 4) uint8 of a file with 16 bits a channel, rounded, not turned; else None."""
-    if image.mode.startswith("F"):
-        raise InputError("a photograph of floating-point values", "8 or 16 bits a channel", "convert it to PNG first")
+    found = _deep(data, image)
+    if image.mode.startswith("F") or (image.mode == "I" and found is None):
+        what = "floating-point values" if image.mode.startswith("F") else "integers of 32 bits, or with a sign"
+        raise InputError(f"{path} holds {what}", "8 or 16 bits a channel", "convert it to PNG first")
+    return None if found is None else np.rint(found / 257.0).astype(np.uint8)
+
+
+def _deep(data: bytes, image: Image.Image) -> np.ndarray | None:
+    """(h, w) or (h, w, 3 or 4) uint16 of a file that has it; else None."""
     if image.format not in ("PNG", "TIFF", "PPM"):
         return None
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
@@ -211,8 +257,7 @@ def _sixteen(data: bytes, image: Image.Image) -> np.ndarray | None:
     if found is None or found.dtype != np.uint16:
         return None
     order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(found.shape[2] if found.ndim == 3 else 0)
-    found = found[..., order] if order else found
-    return np.rint(found / 257.0).astype(np.uint8)
+    return found[..., order] if order else found
 
 
 def _tagged(image: Image.Image, source: Image.Image) -> Image.Image:
