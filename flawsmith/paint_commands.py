@@ -65,7 +65,7 @@ def inpaint(
     if json_:
         print(json.dumps(made))
     elif not quiet:
-        _print(f"{made['painted']} of {made['photographs']} painted, in {out_}")
+        _print(f"{made['painted']} of {made['photographs']} painted{_kept(made)}, in {out_}")
 
 
 def generate(
@@ -104,7 +104,7 @@ def generate(
     if json_:
         print(json.dumps(made))
     elif not quiet:
-        _print(f"{made['made']} of {made['pictures']} made, in {out_}")
+        _print(f"{made['made']} of {made['pictures']} made{_kept(made)}, in {out_}")
 
 
 def train_inpaint(
@@ -184,6 +184,10 @@ def register(app: typer.Typer, guarded: Any) -> None:
     app.command()(guarded(inpaint))
     app.command()(guarded(generate))
     app.command("train-inpaint")(guarded(train_inpaint))
+
+
+def _kept(made: dict[str, Any]) -> str:
+    return f", {made['kept']} there already" if made["kept"] else ""
 
 
 def _told(text: str) -> None:

@@ -15,7 +15,7 @@ from core.files import sha256_bytes, write_bytes, write_json
 from core.models import load
 from core.seeds import child, child_seed
 from defects.generative.look import Look
-from defects.generative.paint import paint_photo
+from defects.generative.paint import Painted, paint_photo
 from defects.generative.painter import GOOD, Painter
 from defects.generative.photo import (
     Photo,
@@ -30,6 +30,7 @@ from defects.generative.photo import (
 from flawsmith.paint_choice import PaintChoice, damage_for, painter_of
 from flawsmith.paint_ground import flat_ground
 from flawsmith.paint_masks import draw_mark
+from flawsmith.paint_out import FACTS, begin, finished, order_sha256, refuse_out
 from scenes import library
 
 
@@ -56,8 +57,9 @@ def inpaint_folder(
 ) -> dict[str, Any]:
     """Write images/, labels/, requested/ and facts/ NAME for every photograph; returns counts.
 
-    Every photograph, mask and the backend are read and checked before the first file is written. A photograph on
-    which nothing visible happened is left out and counted. painter: instead of the chosen backend.
+    Every photograph, mask and the backend are read and checked before the first file is written. What this very order
+    has painted before is kept. A photograph on which nothing visible happened is left out and counted; RenderError
+    where that is all of them. painter: instead of the chosen backend.
     """
     if (order.mask is None) == (order.blueprint is None):
         raise InputError("neither --mask nor --blueprint" if order.mask is None else "both --mask and --blueprint",
@@ -65,37 +67,59 @@ def inpaint_folder(
     files = photos_in(order.photos)
     if len({f.stem for f in files}) < len(files):
         raise InputError(f"{order.photos} holds two photographs of one name", "a name for each", "rename one")
-    if order.out.is_file():
-        raise InputError(f"--out {order.out} is a file", "a folder", "choose another")
+    refuse_out(order.out, {f.stem for f in files}, _inputs(order, files))
     blueprint = None if order.blueprint is None else blueprint_named(order.blueprint)
     for file in files:
         _place(order, read_photo(file), file, blueprint)
     painter = painter or painter_of(order.choice, Path.cwd(), device)
     damage = _damage(order, blueprint, painter)
-    painted, dropped = 0, []
+    known, say = dict(painter.facts), told or (lambda name, text: None)
+    painted, kept, dropped, last = 0, 0, [], None
     for file in files:
         photo = read_photo(file)
         mask, part, mm, origin, look = _place(order, photo, file, blueprint)
         seed = child_seed(order.seed, "photo", photo.name)
+        asked = order_sha256(
+            painter, known, order.choice, blueprint, damage=damage, seed=seed, photo=photo.sha256,
+            mask=sha256_bytes(mask.tobytes()), part=None if part is None else sha256_bytes(part.tobytes()),
+        )  # fmt: skip
+        if finished(order.out, photo.name, asked):
+            kept += 1
+            say(photo.name, "there already")
+            continue
         try:
             made = paint_photo(
                 photo, mask, damage, painter, seed, part=part, mm_per_px=mm, tries=order.choice.tries, look=look
             )
         except RenderError as error:
             dropped.append(photo.name)
-            if told:
-                told(photo.name, str(error))
+            last = error
+            say(photo.name, str(error))
             continue
-        facts = {**made.facts, "mask": origin, "photo_sha256": photo.sha256, "converted": list(photo.notes),
-                 "canonical_sha256": sha256_bytes(photo.pixels.tobytes())}  # fmt: skip
-        write_painted(order.out / "images" / f"{photo.name}.png", made.image, photo.pixels, made.requested)
-        for folder, bits in (("labels", made.label), ("requested", made.requested)):
-            write_bytes(order.out / folder / f"{photo.name}.png", png_bytes(bits.astype(np.uint8) * 255))
-        write_json(order.out / "facts" / f"{photo.name}.json", facts)
+        _write(order.out, photo, made, {"mask": origin, "order_sha256": asked})
         painted += 1
-        if told:
-            told(photo.name, f"{damage}, {int(made.label.sum())} px, {facts['label_iou']:.0%} of the mask")
-    return {"photographs": len(files), "painted": painted, "nothing_visible": dropped, "out": str(order.out)}
+        say(photo.name, f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask")
+    if last is not None and not painted + kept:
+        raise RenderError(f"0 of {len(files)} photographs painted ({last.given})", last.expected, last.do) from last
+    return {"photographs": len(files), "painted": painted, "kept": kept, "nothing_visible": dropped,
+            "out": str(order.out)}  # fmt: skip
+
+
+def _inputs(order: PaintOrder, files: list[Path]) -> list[Path]:
+    """Every file that the order names: none of them may be written to."""
+    masks = [m for m in (order.mask, order.part_mask) if m is not None]
+    return [*files, *(mask_for(f, m) for m in masks for f in files)]
+
+
+def _write(out: Path, photo: Photo, made: Painted, more: dict[str, Any]) -> None:
+    """Facts last: where they are, the pictures are."""
+    facts = {**made.facts, **more, "photo_sha256": photo.sha256, "converted": list(photo.notes),
+             "canonical_sha256": sha256_bytes(photo.pixels.tobytes())}  # fmt: skip
+    begin(out, photo.name)
+    write_painted(out / "images" / f"{photo.name}.png", made.image, photo.pixels, made.requested)
+    for folder, bits in (("labels", made.label), ("requested", made.requested)):
+        write_bytes(out / folder / f"{photo.name}.png", png_bytes(bits.astype(np.uint8) * 255))
+    write_json(out / FACTS / f"{photo.name}.json", facts)
 
 
 def _place(

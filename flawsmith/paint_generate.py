@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.blueprint import Blueprint
-from core.errors import InputError
+from core.errors import InputError, RenderError
 from core.files import sha256_bytes, write_bytes, write_json
 from core.seeds import child, child_seed
 from defects.generative.label import NO_OP_IOU
@@ -22,8 +22,10 @@ from flawsmith.paint_choice import PaintChoice, damage_for, painter_of
 from flawsmith.paint_folder import blueprint_named
 from flawsmith.paint_ground import flat_ground
 from flawsmith.paint_masks import draw_mark
+from flawsmith.paint_out import FACTS, begin, finished, order_sha256, refuse_out
 
 LEAST_PX = 16
+PICTURES = ("images", "clean", "labels", "requested")
 
 
 @dataclass(frozen=True)
@@ -52,45 +54,58 @@ def generate_folder(
 ) -> dict[str, Any]:
     """Write images/, clean/, labels/, requested/ and facts/ NAME for every picture; returns counts.
 
-    Every mask and the backend are read and checked before the first file is written. A picture in which nothing
-    visible happened in any try is left out and counted. painter: instead of the one that `choice` names.
+    Every mask and the backend are read and checked before the first file is written. What this very order has made
+    before is kept. A picture in which nothing visible happened in any try is left out and counted; RenderError where
+    that is all of them. painter: instead of the one that `choice` names.
     """
     if (order.mask is None) == (order.blueprint is None):
         raise InputError("neither --mask nor --blueprint" if order.mask is None else "both --mask and --blueprint",
                          "one of the two", "say where the defect goes")  # fmt: skip
-    if order.out.is_file():
-        raise InputError(f"--out {order.out} is a file", "a folder", "choose another")
     if order.mask is None and order.choice.mm_per_px is None:
         raise InputError("--blueprint without --mm-per-px", "the scale of the pictures", "say it, or use --mask")
     blueprint = None if order.blueprint is None else blueprint_named(order.blueprint)
     files = [] if order.mask is None else photos_in(order.mask)
+    refuse_out(order.out, {f"{k:06d}" for k in range(order.images)}, files, PICTURES)
     painter = painter or _loaded(order.choice, device)
     damage = _damage(order, blueprint, painter)
     masks = [_read(f, painter.size) for f in files]
-    made, dropped, beyond = 0, [], []
+    known, say = dict(painter.facts), told or (lambda name, text: None)
+    made, kept, dropped, beyond = 0, 0, [], []
     for index in range(order.images):
         name = f"{index:06d}"
         mask, origin = _placed(order, blueprint, painter, masks, files, index)
+        asked = order_sha256(
+            painter, known, order.choice, blueprint, damage=damage, seed=order.seed, index=index, paste=order.paste,
+            mask=sha256_bytes(mask.tobytes()),
+        )  # fmt: skip
+        if there := finished(order.out, name, asked, PICTURES):
+            kept += 1
+            beyond.append(there["outside"])
+            say(name, "there already")
+            continue
         found = _visible(order, painter, mask, damage, index)
         if found is None:
             dropped.append(name)
-            if told:
-                told(name, f"{order.choice.tries} tries showed no {damage}")
+            say(name, f"{order.choice.tries} tries showed no {damage}")
             continue
         picture, seed, tries = found
         facts = {
             "backend": painter.name, "source": "generated", "damage": damage, "seed": seed, **dict(painter.facts),
             "tries": tries, "mask": origin, "label_iou": round(picture.iou, 4), "outside": round(picture.outside, 6),
-            "pasted": order.paste, "image_sha256": sha256_bytes(picture.image.tobytes()),
+            "pasted": order.paste, "image_sha256": sha256_bytes(picture.image.tobytes()), "order_sha256": asked,
         }  # fmt: skip
         _write(order, name, picture, mask, facts)
         made += 1
         beyond.append(picture.outside)
-        if told:
-            told(name, f"{damage}, {int(picture.label.sum())} px, {picture.iou:.0%} of the mask; "
-                       f"{picture.outside:.1%} changed outside it{', pasted back' if order.paste else ''}")  # fmt: skip
-    return {"pictures": order.images, "made": made, "nothing_visible": dropped, "pasted": order.paste,
-            "outside": max(beyond, default=0.0), "out": str(order.out)}  # fmt: skip
+        say(name, f"{damage}, {int(picture.label.sum())} px, {picture.iou:.0%} of the mask; "
+                  f"{picture.outside:.1%} changed outside it{', pasted back' if order.paste else ''}")  # fmt: skip
+    if not made + kept:
+        raise RenderError(
+            f"0 of {order.images} pictures made ({order.choice.tries} tries at each showed no {damage})",
+            "a change inside the mask", "draw the mask larger, raise --guidance or --tries, or train for longer",
+        )  # fmt: skip
+    return {"pictures": order.images, "made": made, "kept": kept, "nothing_visible": dropped, "pasted": order.paste,
+            "outside": max(beyond), "out": str(order.out)}  # fmt: skip
 
 
 def _loaded(choice: PaintChoice, device: str) -> Sd15Painter:
@@ -159,6 +174,7 @@ def _visible(
 
 
 def _write(order: GenerateOrder, name: str, made: Generated, mask: np.ndarray, facts: dict[str, Any]) -> None:
+    begin(order.out, name)
     image = order.out / "images" / f"{name}.png"
     if order.paste:
         write_painted(image, made.image, made.clean, mask)
@@ -167,4 +183,4 @@ def _write(order: GenerateOrder, name: str, made: Generated, mask: np.ndarray, f
     write_bytes(order.out / "clean" / f"{name}.png", png_bytes(made.clean))
     for folder, bits in (("labels", made.label), ("requested", mask)):
         write_bytes(order.out / folder / f"{name}.png", png_bytes(bits.astype(np.uint8) * 255))
-    write_json(order.out / "facts" / f"{name}.json", facts)
+    write_json(order.out / FACTS / f"{name}.json", facts)

@@ -126,8 +126,20 @@ def test_blueprints_are_placed_freely_and_a_seed_repeats(learned: Path, base: Pa
 
 def test_what_shows_nothing_is_left_out(learned: Path, base: Path, mask: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(backend, "sampled", lambda pipe, nets, image, *_, **__: image)
-    told = run(*ask(learned, base, tmp_path / "out", "--mask", str(mask), "--type", "stain", "--tries", "2"))
-    assert told["made"] == 0 and told["nothing_visible"] == ["000000"] and not (tmp_path / "out").exists()
+    said = refused(ask(learned, base, tmp_path / "out", "--mask", str(mask), "--type", "stain", "--tries", "2"))
+    assert "0 of 1 pictures made (2 tries at each showed no stain)" in said and not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("showing")
+def test_the_same_command_goes_on(learned: Path, base: Path, mask: Path, tmp_path: Path, monkeypatch) -> None:
+    asked = (*ask(learned, base, tmp_path / "out", "--mask", str(mask), "--type", "stain"), "--images")
+    first = run(*asked, "1")
+    monkeypatch.setattr("flawsmith.paint_generate._visible", lambda *_: None)
+    told = run(*asked, "2")
+    assert told["made"] == 0 and told["kept"] == 1 and told["nothing_visible"] == ["000001"]
+    assert told["outside"] == pytest.approx(first["outside"], abs=1e-6)
+    (tmp_path / "out" / "clean" / "000000.png").unlink()
+    assert "0 of 1 pictures made" in refused([*asked, "1"])
 
 
 def test_bad_input_is_one_sentence(learned: Path, base: Path, mask: Path, tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""The folder that painted photographs and made pictures go to: what must not lie there, and what is done already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from core.blueprint import Blueprint
+from core.errors import InputError
+from core.files import sha256_json
+from defects.generative.painter import Painter
+from flawsmith.paint_choice import PaintChoice
+
+PICTURES = ("images", "labels", "requested")
+FACTS = "facts"
+
+
+def refuse_out(out: Path, names: Collection[str], inputs: Iterable[Path], pictures: tuple[str, ...] = PICTURES) -> None:
+    """InputError when `out` takes no files, holds facts of others than `names`, or would mix with the `inputs`.
+
+    Nothing is left behind.
+    """
+    folders = [out / f for f in (*pictures, FACTS)]
+    _refuse_unwritable(out, folders)
+    others = [p.stem for p in sorted((out / FACTS).glob("*.json")) if p.stem not in names and p.name[0] != "."]
+    if others:
+        raise InputError(
+            f"--out {out} holds facts of {others[0]}" + (f" and {len(others) - 1} more" if others[1:] else "")
+            + ", of another order", "a new folder, or the one of this order", "choose another folder",
+        )  # fmt: skip
+    known = {_identity(p): i for i in inputs for p in (i.parent, i)}
+    for folder in folders:
+        suffix = ".json" if folder.name == FACTS else ".png"
+        for path in (folder, *(folder / f"{n}{suffix}" for n in names)):
+            if path.exists() and (given := known.get(_identity(path))):
+                raise InputError(
+                    f"--out {out} would write to {path}, and {given} is a file that you gave",
+                    "a folder of its own for what is painted", "choose another folder",
+                )  # fmt: skip
+
+
+def order_sha256(
+    painter: Painter, facts: dict[str, Any], choice: PaintChoice, blueprint: Blueprint | None, **more: Any
+) -> str:
+    """Of all that one picture follows from, JSON. facts: the painter's before its first picture; they name the weights,
+    wherever these lie."""
+    return sha256_json({
+        "painter": painter.name, "facts": facts, **more,
+        "choice": choice.model_dump(mode="json", exclude={"learned", "base", "weights"}),
+        "blueprint": None if blueprint is None else blueprint.model_dump(mode="json"),
+    })  # fmt: skip
+
+
+def finished(out: Path, name: str, order: str, pictures: tuple[str, ...] = PICTURES) -> dict[str, Any] | None:
+    """The facts of a picture that this very order has made, all of whose files are there; else None."""
+    try:
+        facts = json.loads((out / FACTS / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = isinstance(facts, dict) and facts.get("order_sha256") == order
+    return facts if same and all((out / f / f"{name}.png").is_file() for f in pictures) else None
+
+
+def begin(out: Path, name: str) -> None:
+    """Take the facts of an earlier order away: they are written last, and vouch for the pictures."""
+    (out / FACTS / f"{name}.json").unlink(missing_ok=True)
+
+
+def _refuse_unwritable(out: Path, folders: list[Path]) -> None:
+    new: list[Path] = []
+    try:
+        blocked = next((p for p in (out, *folders, *out.parents) if p.is_file()), None)
+        if blocked is not None:
+            what = "is a file" if blocked == out else f"cannot be made, for {blocked} is a file"
+            raise InputError(f"--out {out} {what}", "a folder", "choose another")
+        new = [p for p in (out, *out.parents) if not p.exists()]
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {out} cannot be written ({error.strerror})", "a folder that takes files", "choose another"
+        ) from error
+    finally:
+        for path in new:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """The same for every name of one file, whatever links lead there."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
