@@ -96,18 +96,25 @@ def painter_of(choice: PaintChoice, folder: Path, device: str = "cpu") -> Painte
 
 
 def damage_for(blueprint: str, kind: str, choice: PaintChoice, painter: Painter) -> str:
-    """The painter's word for a blueprint. RecipeError where it has none."""
-    words = [w for w in (choice.damage.get(blueprint), choice.damage.get(kind), blueprint, kind) if w]
-    if painter.name == "tiny":
+    """The painter's word for a blueprint. RecipeError where it has none, or lacks the one that is asked for."""
+    known = [t for t in painter.types if t != GOOD]
+    asked = {k: choice.damage[k] for k in (blueprint, kind) if k in choice.damage}
+    for key, word in asked.items():
+        if word not in known:
+            raise RecipeError(
+                f"paint: {{damage: {{{key}: {word}}}}} with backend {painter.name}", f"one of {', '.join(known)}",
+                "correct it, or leave it out",
+            )  # fmt: skip
+    words = [*asked.values(), blueprint, kind]
+    if painter.name == "tiny" and not asked:
         from defects.generative.tiny.config import type_of
 
-        words.insert(2 if len(words) > 2 else 0, type_of(kind, blueprint))
+        words.insert(0, type_of(kind, blueprint))
     for word in words:
-        if word in painter.types and word != GOOD:
+        if word in known:
             return word
-    known = ", ".join(t for t in painter.types if t != GOOD)
     raise RecipeError(
-        f"backend {painter.name} knows no damage '{blueprint}' or '{kind}'", f"one of {known}",
+        f"backend {painter.name} knows no damage '{blueprint}' or '{kind}'", f"one of {', '.join(known)}",
         f"say which to use: paint: {{damage: {{{blueprint}: ...}}}}",
     )  # fmt: skip
 

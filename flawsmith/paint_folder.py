@@ -16,7 +16,7 @@ from core.models import load
 from core.seeds import child, child_seed
 from defects.generative.look import Look
 from defects.generative.paint import Painted, paint_photo
-from defects.generative.painter import GOOD, Painter
+from defects.generative.painter import GOOD, Drawer, Painter
 from defects.generative.photo import (
     Photo,
     check_mask,
@@ -80,7 +80,7 @@ def inpaint_folder(
         mask, part, mm, origin, look = _place(order, photo, file, blueprint)
         seed = child_seed(order.seed, "photo", photo.name)
         asked = order_sha256(
-            painter, known, order.choice, blueprint, damage=damage, seed=seed, photo=photo.sha256,
+            painter.name, known, order.choice, blueprint, damage=damage, seed=seed, photo=photo.sha256,
             mask=sha256_bytes(mask.tobytes()), part=None if part is None else sha256_bytes(part.tobytes()),
         )  # fmt: skip
         if finished(order.out, photo.name, asked):
@@ -153,8 +153,19 @@ def _damage(order: PaintOrder, blueprint: Blueprint | None, painter: Painter) ->
     if order.damage is not None:
         if order.damage not in painter.types:
             raise InputError(f"--type {order.damage}", f"one of {', '.join(painter.types)}", "choose a known one")
+        if blueprint is not None and isinstance(painter, Drawer) and order.damage != GOOD:
+            _refuse_other(order.damage, damage_for(blueprint.name, blueprint.kind, order.choice, painter), painter)
         return order.damage
     if blueprint is None:
         known = ", ".join(t for t in painter.types if t != GOOD)
         raise InputError("--mask without --type", f"one of {known}", "say which damage to paint")
     return damage_for(blueprint.name, blueprint.kind, order.choice, painter)
+
+
+def _refuse_other(asked: str, drawn: str, painter: Painter) -> None:
+    """A backend that draws the blueprint's own layers shows that blueprint, whatever the facts would call it."""
+    if asked != drawn:
+        raise InputError(
+            f"--type {asked} with a blueprint that backend {painter.name} draws as {drawn}", drawn,
+            f"leave --type out, take a blueprint of {asked}, or give --mask",
+        )  # fmt: skip

@@ -75,8 +75,8 @@ def generate_folder(
         name = f"{index:06d}"
         mask, origin = _placed(order, blueprint, painter, masks, files, index)
         asked = order_sha256(
-            painter, known, order.choice, blueprint, damage=damage, seed=order.seed, index=index, paste=order.paste,
-            mask=sha256_bytes(mask.tobytes()),
+            painter.name, known, order.choice, blueprint, damage=damage, seed=order.seed, index=index,
+            paste=order.paste, mask=sha256_bytes(mask.tobytes()),
         )  # fmt: skip
         if there := finished(order.out, name, asked, PICTURES):
             kept += 1

@@ -12,7 +12,6 @@ from typing import Any
 from core.blueprint import Blueprint
 from core.errors import InputError
 from core.files import sha256_json
-from defects.generative.painter import Painter
 from flawsmith.paint_choice import PaintChoice
 
 PICTURES = ("images", "labels", "requested")
@@ -44,12 +43,12 @@ def refuse_out(out: Path, names: Collection[str], inputs: Iterable[Path], pictur
 
 
 def order_sha256(
-    painter: Painter, facts: dict[str, Any], choice: PaintChoice, blueprint: Blueprint | None, **more: Any
+    painter: str, facts: dict[str, Any], choice: PaintChoice, blueprint: Blueprint | None, **more: Any
 ) -> str:
-    """Of all that one picture follows from, JSON. facts: the painter's before its first picture; they name the weights,
-    wherever these lie."""
+    """Of all that one picture follows from, JSON. painter, facts: its name, and what it says before its first picture;
+    the facts name the weights, wherever these lie."""
     return sha256_json({
-        "painter": painter.name, "facts": facts, **more,
+        "painter": painter, "facts": facts, **more,
         "choice": choice.model_dump(mode="json", exclude={"learned", "base", "weights"}),
         "blueprint": None if blueprint is None else blueprint.model_dump(mode="json"),
     })  # fmt: skip

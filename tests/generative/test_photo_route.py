@@ -167,6 +167,10 @@ def test_words_for_damage() -> None:
     assert damage_for("scratch_deep", "scratch", PaintChoice(damage={"scratch_deep": "my_own"}), painter) == "my_own"
     with pytest.raises(RecipeError, match="one of scratch, my_own"):
         damage_for("rust_patch", "rust", PaintChoice(), painter)
+    for key, word in (("scratch_deep", "foo"), ("scratch", "good"), ("scratch_deep", "")):
+        with pytest.raises(RecipeError, match=rf"{key}: {word}}}.*backend overlay: expected one of scratch, my_own"):
+            damage_for("scratch_deep", "scratch", PaintChoice(damage={key: word}), painter)
+    assert damage_for("scratch_deep", "scratch", PaintChoice(damage={"rust": "foo"}), painter) == "scratch"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +204,7 @@ def test_the_command_paints_a_folder(photos: Path, tmp_path: Path) -> None:
         (["--blueprint", "scratch_deep"], "--mm-per-px"),
         (["--blueprint", "nothing", "--mm-per-px", "1"], "flawsmith list blueprints"),
         (["--blueprint", "scratch_deep", "--mm-per-px", "0.1", "--type", "love"], "one of good"),
+        (["--blueprint", "scratch_deep", "--mm-per-px", "0.1", "--type", "rust"], "draws as scratch: expected scratch"),
         (["--blueprint", "scratch_deep", "--mm-per-px", "0.1", "--backend", "sd15"], "train-inpaint"),
     ],
 )
