@@ -40,7 +40,9 @@ def _faults(dataset: Path, header: DatasetHeader, record: ImageRecord) -> Iterat
     yield from _coverage(dataset, ids, record)
     yield from _amodal(dataset, ids, record)
     if "clean" in record.files:
-        yield from _twin(photo, images.read_photo(dataset / record.files["clean"].path), record)
+        clean = images.read_photo(dataset / record.files["clean"].path)
+        yield from _twin(photo, clean, record)
+        yield from _painted(dataset, photo, clean, record)
     if "image16" in record.files:
         wide = images.read_photo(dataset / record.files["image16"].path)
         if wide.shape != photo.shape or np.abs(wide / 257.0 - photo).max() > 0.5 + 1e-6:
@@ -154,6 +156,21 @@ def _twin(photo: np.ndarray, clean: np.ndarray, record: ImageRecord) -> Iterator
         x, y, w, h = label.box
         if label.visibility >= PLAIN_TO_SEE and not differs[y : y + h, x : x + w].any():
             yield f"defect {label.id} is not in the picture: it equals its clean twin there"
+
+
+def _painted(dataset: Path, photo: np.ndarray, clean: np.ndarray, record: ImageRecord) -> Iterator[str]:
+    """A painted photograph equals the photograph outside the masks that were asked for. (A refined picture does not:
+    a rendered defect also changes the light around it.)"""
+    entries = [record.files.get(f"amodal_{d.id}") for d in record.defects]
+    if record.source != "photo" or clean.shape != photo.shape:
+        return
+    outside = (photo != clean).any(axis=2)
+    for entry in entries:
+        if entry is None:
+            return
+        outside &= images.read_grey(dataset / entry.path) == 0
+    if outside.any():
+        yield f"{np.count_nonzero(outside)} px outside the requested masks are not the photograph's own"
 
 
 def _eroded(mask: np.ndarray) -> np.ndarray:

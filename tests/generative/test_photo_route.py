@@ -29,6 +29,7 @@ from flawsmith.pipeline import run
 from flawsmith.recipe import Recipe
 from recon import capture as captures
 from scenes import library
+from tests.flawsmith.test_check import sign_again
 from tests.generative.painters import Lazy
 from tests.generative.small_sd import examples
 from tests.generative.test_photo_paint import grainy
@@ -77,6 +78,21 @@ def test_photographs_become_a_dataset_without_faults(photos: Path, tmp_path: Pat
         assert told["backend"] == "overlay" and told["mask"] == "blueprint" and told["label_iou"] > 0.25
         assert {"seed", "damage", "tries"} <= told.keys()
         assert record.mm_per_pixel == pytest.approx(0.1)
+
+
+def test_one_pixel_beside_the_mask_is_found_by_check(photos: Path, tmp_path: Path) -> None:
+    """Inside the box of the mask, where a rendered picture may differ from its twin."""
+    out = tmp_path / "out"
+    run(recipe(tmp_path, images=1, exports=[], blueprints=["scratch_deep"]), out)
+    (record,) = read_manifest(out)
+    path, asked = out / record.files["image"].path, images.read_grey(out / record.files["amodal_1"].path) > 0
+    x0, y0, x1, y1 = record.twin_windows[0]
+    row, column = np.argwhere(~asked[y0:y1, x0:x1])[0] + (y0, x0)
+    pixels = cv2.imread(str(path))
+    pixels[row, column] ^= 1
+    cv2.imwrite(str(path), pixels)
+    sign_again(out, index=0)
+    assert [f.what for f in check(out)] == ["1 px outside the requested masks are not the photograph's own"]
 
 
 def test_the_same_seed_gives_the_same_files_whatever_the_order(photos: Path, tmp_path: Path) -> None:
