@@ -19,6 +19,8 @@ from defects.generative.photo import Photo, check_mask
 from defects.generative.seam import feather, pasted, without_shift
 
 TRIES = 4
+ENOUGH_IOU = 0.5
+"""A label with less overlap is a poor picture of the mask: another try may be a better one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +57,9 @@ def paint_photo(
     """Paint `damage` where `mask` (h, w) bool says. The same arguments give the same bytes.
 
     part: (h, w) bool, None: all of the photograph, or what its alpha says. look: of the drawn defect that `mask` is
-    of, for a backend that draws. A try in which nothing visible happens is made again with another seed. The damage
-    `good` returns the photograph itself. InputError for an unusable mask or an unknown damage; RenderError when
-    `tries` tries showed nothing.
+    of, for a backend that draws. A try that shows on less than half of the mask is made again with another seed, and
+    the best is kept. The damage `good` returns the photograph itself. InputError for an unusable mask or an unknown
+    damage; RenderError when `tries` tries showed nothing.
     """
     photo = photo if isinstance(photo, Photo) else Photo("photo", photo)
     if damage not in painter.types:
@@ -73,22 +75,28 @@ def paint_photo(
         return Painted(photo.pixels, nothing, mask, base | dict(painter.facts) | {"tries": 0, "label_iou": 0.0})
     places = windows(mask, painter.sizes, painter.cell)
     good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
-    best: Label | None = None
-    for attempt in range(tries):
-        image = _pass(photo, part, places, damage, painter, child_seed(seed, "try", attempt), mm_per_px, look)
+    best: tuple[np.ndarray, Label, int] | None = None
+    made, most = 0, 1 if isinstance(painter, Drawer) and look is not None else tries
+    for made in range(1, most + 1):
+        image = _pass(photo, part, places, damage, painter, child_seed(seed, "try", made - 1), mm_per_px, look)
         label = label_of(image, good, photo.pixels, mask)
-        if not label.no_op:
-            told = {"tries": attempt + 1, "label_iou": round(label.iou, 4), "label_k": round(label.k, 3),
-                    "strength": round(label.strength, 2), "windows": len(places),
-                    "magnified": round(max(w.scale for w in places), 3)}  # fmt: skip
-            return Painted(image, label.mask, mask, base | dict(painter.facts) | told)
-        best = label if best is None or label.iou > best.iou else best
+        if best is None or label.iou > best[1].iou:
+            best = image, label, made
+        if label.iou >= ENOUGH_IOU:
+            break
     assert best is not None
-    raise RenderError(
-        f"{tries} tries at '{damage}' on {photo.name} showed it on {best.iou:.0%} of the mask at most",
-        "a change that stands out of the photograph's grain",
-        "draw the mask larger, choose another place or type, or raise the guidance",
-    )
+    image, label, kept = best
+    if label.no_op:
+        raise RenderError(
+            f"{made} tries at '{damage}' on {photo.name} showed it on {label.iou:.0%} of the mask at most",
+            "a change that stands out of the photograph's grain",
+            "draw the mask larger, choose another place or type, or raise the guidance",
+        )
+    told = {"tries": made, "kept_try": kept, "label_iou": round(label.iou, 4), "label_k": round(label.k, 3),
+            "strength": round(label.strength, 2)}  # fmt: skip
+    if not isinstance(painter, Drawer):
+        told |= {"windows": len(places), "magnified": round(max(w.scale for w in places), 3)}
+    return Painted(image, label.mask, mask, base | dict(painter.facts) | told)
 
 
 def _pass(

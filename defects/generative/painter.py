@@ -62,6 +62,6 @@ class Drawer(Protocol):
     def draw(
         self, photo: np.ndarray, mask: np.ndarray, damage: str, seed: int, part: np.ndarray, look: Look | None
     ) -> np.ndarray:
-        """photo: (h, w, 3) uint8. mask, part: (h, w) bool. look: of a drawn defect, if `mask` is that of one. Returns
-        the photograph with the damage; outside the mask its own bytes."""
+        """photo: (h, w, 3) uint8. mask, part: (h, w) bool. look: of a drawn defect, if `mask` is that of one;
+        with it the seed makes no difference. Returns the photograph with the damage; outside the mask its own bytes."""
         ...

@@ -11,7 +11,7 @@ from core.seeds import child
 from defects.generative.crop import bounds, crop_of, cut, pooled, put_back, thickness, windows
 from defects.generative.label import grain_sigma, label_of
 from defects.generative.paint import paint_photo
-from defects.generative.painter import GOOD
+from defects.generative.painter import GOOD, Crop
 from defects.generative.photo import Photo
 from defects.generative.seam import feather, seam_visibility, without_shift
 from tests.generative.painters import Lazy, Regrow, Wild
@@ -136,6 +136,36 @@ def test_a_quiet_try_is_made_again() -> None:
     mask[50:70, 40:70] = True
     painted = paint_photo(image, mask, "scratch", Lazy(work=3), 1)
     assert painted.facts["tries"] == 3 and painted.facts["label_iou"] > 0.8
+
+
+class Shares(Regrow):
+    """Each call for damage shows it on the next of some shares of the mask."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__(64, 0.4, 0.004, shift=0)
+        self.shares = iter(shares)
+
+    def one(self, crop: Crop, damage: str, rng: np.random.Generator) -> np.ndarray:
+        if damage != GOOD:
+            self.share = next(self.shares)
+        return super().one(crop, damage, rng)
+
+
+@pytest.mark.parametrize(
+    ("shares", "tries", "kept", "iou"),
+    [
+        ((0.2, 0.36, 0.1, 0.25), 4, 2, 0.38), ((0.3, 0.8), 2, 2, 0.8), ((0.9,), 1, 1, 0.9),
+        ((0.1, 0.05, 0.36, 0.25), 4, 3, 0.38),
+    ],
+)  # fmt: skip
+def test_a_poor_label_is_tried_again_and_the_best_kept(shares: tuple, tries: int, kept: int, iou: float) -> None:
+    image, mask = grainy(64, 64, 2), np.zeros((64, 64), bool)
+    mask[20:44, 12:52] = True
+    painted = paint_photo(image, mask, "scratch", Shares(*shares), 1)
+    assert (painted.facts["tries"], painted.facts["kept_try"]) == (tries, kept)
+    dark = (image.astype(int) - painted.image > 60).all(axis=2)
+    assert painted.facts["label_iou"] == pytest.approx(iou, abs=0.08)
+    assert dark[painted.label].mean() > 0.7 and not dark[~painted.label].any(), "image and label are of one try"
 
 
 def test_good_returns_the_photograph() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.colour import linear_from_srgb
-from core.errors import InputError
+from core.errors import InputError, RenderError
 from defects.generative.look import Look, averaged, put_on
 from defects.generative.paint import paint_photo
 from defects.generative.painter import GOOD, Crop
@@ -40,6 +40,25 @@ def test_drawn_damage_shows(damage: str) -> None:
     mask[50:70, 40:80] = True
     shown = [paint_photo(image, mask, damage, Overlay(), s).facts["label_iou"] for s in range(4)]
     assert np.mean(shown) > 0.5
+
+
+def test_what_is_drawn_on_the_photograph_says_nothing_of_crops() -> None:
+    image, mask = grainy(64, 64, 3), np.zeros((64, 64), bool)
+    mask[20:40, 20:50] = True
+    assert not {"windows", "magnified"} & paint_photo(image, mask, "rust", Overlay(), 1).facts.keys()
+    assert {"windows", "magnified"} <= paint_photo(image, mask, "rust", PerlinBlend(size=64), 1).facts.keys()
+
+
+def test_drawn_layers_are_drawn_once(monkeypatch) -> None:
+    """Their seed makes no difference: a second try would be the first."""
+    image, mask, calls = grainy(64, 64, 3), np.zeros((64, 64), bool), []
+    mask[20:40, 20:50] = True
+    clear = Look(20, 20, *(np.full((20, 30), v, np.float32) for v in (0, 1, 0)), np.zeros((20, 30, 3), np.float32))
+    real = Overlay.draw
+    monkeypatch.setattr(Overlay, "draw", lambda *given: calls.append(given[3]) or real(*given))
+    with pytest.raises(RenderError, match="1 tries"):
+        paint_photo(image, mask, "scratch", Overlay(), 1, look=clear)
+    assert len(calls) == 2, "without damage, and with"
 
 
 def test_pasted_damage_is_that_of_an_example() -> None:
