@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 
 from core.camera import Camera, as_matrix
-from core.colour import srgb_from_linear
+from core.colour import linear_from_srgb, srgb_from_linear
 from core.errors import InputError
 from defects.generative.photo import Photo
 from recon.capture.model import Capture, View
@@ -67,6 +67,17 @@ def flat_ground(photo: Photo, mm_per_px: float, part: np.ndarray | None = None) 
                     world_from_camera=as_matrix(np.eye(4)))  # fmt: skip
     normal = np.where(part[..., None], np.array([0, 0, -1], np.float32), 0).astype(np.float32)
     return PhotoGround(photo, part, np.where(part, 1, np.inf).astype(np.float32), normal, None, camera, np.eye(4))
+
+
+def averaged_down(photo: Photo, mm_per_px: float, max_px: int) -> tuple[Photo, float]:
+    """The photograph with at most `max_px` on its longer side, averaged in linear light, and its own scale."""
+    size = smaller(photo.size, max_px)
+    if size == photo.size:
+        return photo, mm_per_px
+    mean = resized(linear_from_srgb(photo.pixels / np.float32(255)), size)
+    pixels = np.rint(srgb_from_linear(mean) * 255).astype(np.uint8)
+    part = None if photo.part is None else resized(photo.part.astype(np.float32), size) >= 0.5
+    return replace(photo, pixels=pixels, part=part), mm_per_px * max(photo.size) / max(size)
 
 
 def canonical(view: View) -> Photo:

@@ -33,7 +33,7 @@ from defects.procedural.kinds import KINDS
 from flawsmith import finish as finishing
 from flawsmith.dataset import DatasetWriter
 from flawsmith.paint_choice import damage_for, painter_of, torch_device
-from flawsmith.paint_ground import PhotoGround, captured_ground, flat_ground, hull_of
+from flawsmith.paint_ground import PhotoGround, averaged_down, captured_ground, flat_ground, hull_of
 from flawsmith.paint_masks import draw_mark, example_mark, refuse_solid
 from flawsmith.recipe import Recipe
 from flawsmith.resolve import WITHOUT, WeightedBlueprint, draw_blueprints, refuse_unknown_kinds, weighted_blueprints
@@ -235,7 +235,7 @@ def _photographs(recipe: Recipe) -> tuple[tuple[str, ...], Callable[[int], Photo
         sha = sha256_bytes("".join(read_photo(f).sha256 for f in files).encode())
 
         def make(number: int) -> PhotoGround:
-            return flat_ground(read_photo(files[number]), mm)
+            return flat_ground(*averaged_down(read_photo(files[number]), mm, choice.max_px))
 
         names, size = tuple(f.stem for f in files), (0.0, 0.0, 0.0)
     else:

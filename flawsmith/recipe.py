@@ -149,6 +149,8 @@ class Recipe(FileModel):
             raise ValueError("the output 'clean' needs twin: windowed or full")
         if self.refine != "none" and self.twin == "none":
             raise ValueError("refine: diffusion needs twin: windowed or full")
+        if self.refine != "none" and self.route == "photo":
+            raise ValueError("refine: diffusion is for rendered defects, and route: photo renders none; leave one out")
         return self
 
     @classmethod

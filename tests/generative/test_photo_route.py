@@ -116,6 +116,28 @@ def test_masks_of_examples_take_the_place_of_drawn_ones(photos: Path, tmp_path: 
     assert record.paint["1"]["mask"] == "example"
 
 
+def test_large_photographs_are_averaged_down_and_keep_their_scale(photos: Path, tmp_path: Path) -> None:
+    """Half as many pixels a side, each twice as large; the part that alpha shows shrinks with them."""
+    alpha = np.zeros((200, 240, 1), np.uint8)
+    alpha[40:, :200] = 255
+    cv2.imwrite(str(photos / "plate0.png"), np.dstack([grainy(200, 240, 3), alpha]))
+    small = recipe(tmp_path, images=1, paint={"backend": "overlay", "mm_per_px": 0.1, "max_px": 120})
+    run(small, tmp_path / "out")
+    (record,) = read_manifest(tmp_path / "out")
+    clean = images.read_photo(tmp_path / "out" / record.files["clean"].path)
+    part = images.read_grey(tmp_path / "out" / record.files["part"].path) > 0
+    assert clean.shape == (100, 120, 3) and record.mm_per_pixel == pytest.approx(0.2)
+    assert part[20:, :100].all() and part.sum() == 80 * 100 and not check(tmp_path / "out")
+    blocks = linear_from_srgb(read_photo(photos / "plate0.png").pixels / np.float32(255))
+    mean = blocks.reshape(100, 2, 120, 2, 3).mean(axis=(1, 3))
+    assert np.abs(linear_from_srgb(clean / np.float32(255)) - mean).max() < 5e-3
+
+
+def test_refinement_of_photographs_is_refused() -> None:
+    with pytest.raises(ValueError, match="route: photo renders none"):
+        recipe(Path(), refine="diffusion")
+
+
 def test_good_images_are_the_photographs(photos: Path, tmp_path: Path) -> None:
     run(recipe(tmp_path, good_fraction=1.0, images=1), tmp_path / "out")
     (record,) = read_manifest(tmp_path / "out")
