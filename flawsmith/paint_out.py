@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from core.blueprint import Blueprint
 from core.errors import InputError
-from core.files import sha256_json
+from core.files import sha256_json, usable_folder
 from flawsmith.paint_choice import PaintChoice
 
 PICTURES = ("images", "labels", "requested")
@@ -19,18 +17,13 @@ FACTS = "facts"
 
 
 def refuse_out(out: Path, names: Collection[str], inputs: Iterable[Path], pictures: tuple[str, ...] = PICTURES) -> None:
-    """InputError when `out` takes no files, holds facts of others than `names`, or would mix with the `inputs`.
-
-    Nothing is left behind.
-    """
+    """InputError when `out` takes no files, or would mix with the `inputs`. Nothing is left behind. Pictures of other
+    orders may lie there: each has facts of its own."""
     folders = [out / f for f in (*pictures, FACTS)]
-    _refuse_unwritable(out, folders)
-    others = [p.stem for p in sorted((out / FACTS).glob("*.json")) if p.stem not in names and p.name[0] != "."]
-    if others:
-        raise InputError(
-            f"--out {out} holds facts of {others[0]}" + (f" and {len(others) - 1} more" if others[1:] else "")
-            + ", of another order", "a new folder, or the one of this order", "choose another folder",
-        )  # fmt: skip
+    usable_folder(out)
+    blocked = next((f for f in folders if f.is_file()), None)
+    if blocked is not None:
+        raise InputError(f"--out {out} has a file {blocked.name}", "a folder there, or none", "choose another folder")
     known = {_identity(p): i for i in inputs for p in (i.parent, i)}
     for folder in folders:
         suffix = ".json" if folder.name == FACTS else ".png"
@@ -67,27 +60,6 @@ def finished(out: Path, name: str, order: str, pictures: tuple[str, ...] = PICTU
 def begin(out: Path, name: str) -> None:
     """Take the facts of an earlier order away: they are written last, and vouch for the pictures."""
     (out / FACTS / f"{name}.json").unlink(missing_ok=True)
-
-
-def _refuse_unwritable(out: Path, folders: list[Path]) -> None:
-    new: list[Path] = []
-    try:
-        blocked = next((p for p in (out, *folders, *out.parents) if p.is_file()), None)
-        if blocked is not None:
-            what = "is a file" if blocked == out else f"cannot be made, for {blocked} is a file"
-            raise InputError(f"--out {out} {what}", "a folder", "choose another")
-        new = [p for p in (out, *out.parents) if not p.exists()]
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"--out {out} cannot be written ({error.strerror})", "a folder that takes files", "choose another"
-        ) from error
-    finally:
-        for path in new:
-            with suppress(OSError):
-                path.rmdir()
 
 
 def _identity(path: Path) -> tuple[int, int]:
