@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from core.errors import InputError
 from core.models import FileModel
@@ -26,7 +26,7 @@ class Board(FileModel):
 
     kind: Literal["charuco", "apriltag"] = "charuco"
     dictionary: str = "DICT_5X5_100"
-    squares: tuple[int, int]
+    squares: tuple[PositiveInt, PositiveInt]
     square_mm: float = Field(gt=0)
     marker_mm: float = Field(gt=0)
 
@@ -52,16 +52,28 @@ class Posed:
 
 def opencv_board(board: Board) -> Any:
     """OpenCV's object for it, in metres."""
-    code = getattr(cv2.aruco, board.dictionary, None)
+    code = getattr(cv2.aruco, board.dictionary, None) if board.dictionary.startswith("DICT_") else None
     if code is None:
         raise InputError(f"board dictionary {board.dictionary!r}", "a name of OpenCV, as DICT_5X5_100", "correct it")
     if board.marker_mm >= board.square_mm:
         raise InputError(f"marker_mm {board.marker_mm}", f"less than square_mm {board.square_mm}", "measure the print")
     dictionary = cv2.aruco.getPredefinedDictionary(code)
+    _room_for_markers(board, len(dictionary.bytesList))
     side, marker = board.square_mm / 1000, board.marker_mm / 1000
     if board.kind == "charuco":
         return cv2.aruco.CharucoBoard(board.squares, side, marker, dictionary)
     return cv2.aruco.GridBoard(board.squares, marker, side - marker, dictionary)
+
+
+def _room_for_markers(board: Board, known: int) -> None:
+    """A board has at least one inner corner, and its dictionary a marker for each of its places."""
+    columns, rows = board.squares
+    if board.kind == "charuco" and min(columns, rows) < 2:
+        raise InputError(f"a charuco board of {columns} x {rows} squares", "at least 2 x 2", "correct board.squares")
+    needed = columns * rows // 2 if board.kind == "charuco" else columns * rows
+    if needed > known:
+        given = f"a board of {columns} x {rows} squares with the {known} markers of {board.dictionary}"
+        raise InputError(given, f"a dictionary of {needed} markers", "correct board.squares or board.dictionary")
 
 
 def sight(board: Board, grey: np.ndarray) -> Sighting | None:

@@ -73,6 +73,9 @@ def _shot(root: Path, image: Any) -> Shot:
             f"one of {', '.join(_DISTORTION)}",
             "undistort the model with `colmap image_undistorter`",
         )
+    if not (camera.width > 0 and camera.height > 0):
+        given = f"camera {camera.camera_id} of {image.name} has images of {camera.width}x{camera.height} pixels"
+        raise InputError(given, "the size of the images", "correct it in cameras.txt or write the model again")
     path = root / "images" / image.name
     size = image_size(path)
     k = pinhole(camera.focal_length_x, camera.focal_length_y, camera.principal_point_x, camera.principal_point_y)

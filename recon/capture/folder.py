@@ -8,7 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.errors import InputError
 from core.models import FileModel, load
@@ -22,6 +22,7 @@ from recon.capture.poses import Table, table_from_poses
 from recon.capture.source import IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
 
 FOLLOW_SIDE = 1600
+COEFFICIENTS = (0, 4, 5, 8, 12, 14)
 Z = np.array([0.0, 0.0, 1.0])
 
 
@@ -34,6 +35,13 @@ class Lens(FileModel):
     sensor_width_mm: float | None = Field(default=None, gt=0)
     principal_px: tuple[float, float] | None = None
     distortion: tuple[float, ...] = ()
+
+    @field_validator("distortion")
+    @classmethod
+    def _as_opencv_has_it(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) not in COEFFICIENTS:
+            raise ValueError(f"k1, k2, p1, p2, k3, ...: {', '.join(map(str, COEFFICIENTS))} numbers, not {len(value)}")
+        return value
 
 
 class SessionFile(FileModel):
@@ -92,7 +100,7 @@ def _images(folder: Path, session: SessionFile) -> list[Path]:
     skipped = {session.empty_plate}
     found = sorted(
         p
-        for p in folder.glob(session.images)
+        for p in _matching(folder, session.images)
         if p.suffix.lower() in IMAGE_SUFFIXES and p.name not in skipped and not p.stem.endswith("_mask")
     )
     if len(found) < 6:
@@ -107,6 +115,21 @@ def _images(folder: Path, session: SessionFile) -> list[Path]:
             "one angle a photograph, in sorted order",
             "correct capture.yaml",
         )
+    return found
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    try:
+        found = list(folder.glob(pattern))
+    except (ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"{folder / 'capture.yaml'}: images is {pattern!r} ({error})",
+            "a pattern of files below the folder, as 'upright/*.jpg'",
+            "correct 'images' in capture.yaml",
+        ) from error
+    if any(".." in p.relative_to(folder).parts for p in found):
+        given = f"{folder / 'capture.yaml'}: images {pattern!r} leads out of the folder"
+        raise InputError(given, "photographs below the folder of capture.yaml", "copy them there")
     return found
 
 

@@ -50,7 +50,10 @@ def _matched(here: np.ndarray, first: np.ndarray, there: np.ndarray, second: np.
     if len(both) < 8:
         return none
     cv2.setRNGSeed(0)
-    _, good = cv2.findFundamentalMat(here[both[:, 0]], there[both[:, 1]], cv2.USAC_MAGSAC, 1.5, 0.999, 5000)
+    try:
+        _, good = cv2.findFundamentalMat(here[both[:, 0]], there[both[:, 1]], cv2.USAC_MAGSAC, 1.5, 0.999, 5000)
+    except cv2.error:  # its way to say that no seven of them give a geometry, as on an even part
+        return none
     return none if good is None else both[good.ravel() > 0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,18 +22,13 @@ def recognise(path: Path) -> Path | None:
 def read(path: Path) -> Source:
     """Columns of the 3x5: the camera's down, right and backward axes, its position, and (height, width, focal
     length in pixels); camera to world (github.com/Fyusion/LLFF, README)."""
-    try:
-        table = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read ({error})", "an array (n, 17)", "copy it again") from error
-    if table.ndim != 2 or table.shape[1] != 17:
-        raise InputError(f"{path} has shape {table.shape}", "(n, 17)", "copy it again")
+    table = _table(path)
     folder = path.parent / "images"
     images = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     rows, notes = _rows(folder, images, len(table))
     shots = []
-    for image, row in zip(images, table[rows], strict=True):
-        matrix = row[:15].reshape(3, 5)
+    for image, number in zip(images, rows, strict=True):
+        matrix = _matrix(path, number, table[number])
         height, width, focal = matrix[:, 4]
         size = image_size(image)
         k = np.diag([size[1] / width, size[0] / height, 1.0]) @ pinhole(focal, focal, width / 2, height / 2)
@@ -40,6 +36,32 @@ def read(path: Path) -> Source:
         pose = np.linalg.inv(rigid(np.stack([right, down, -back], 1), matrix[:, 3]))
         shots.append(Shot(image.stem, image, find_mask(image, path.parent), k, size, pose))
     return Source("llff", path, tuple(shots), False, "unknown: LLFF poses have no unit", notes=notes)
+
+
+def _table(path: Path) -> np.ndarray:
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        raise InputError(f"{path} cannot be read ({error})", "an array (n, 17)", "copy it again") from error
+    if not isinstance(table, np.ndarray) or table.dtype.kind not in "fiu":
+        kind = f"{table.dtype}" if isinstance(table, np.ndarray) else "several arrays"
+        raise InputError(f"{path} holds {kind}", "an array (n, 17) of numbers", "write it again")
+    if table.ndim != 2 or table.shape[1] != 17:
+        raise InputError(f"{path} has shape {table.shape}", "(n, 17)", "copy it again")
+    return table.astype(float)
+
+
+def _matrix(path: Path, number: int, row: np.ndarray) -> np.ndarray:
+    """The 3x5 of one row. InputError where it holds no pose or no camera."""
+    matrix = row[:15].reshape(3, 5)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :3])) < 1e-9 or not (matrix[:, 4] > 0).all():
+        height, width, focal = matrix[:, 4]
+        raise InputError(
+            f"{path}, row {number} holds no pose and camera (image {width:g}x{height:g}, focal length {focal:g} px)",
+            "three axes, a position, and height, width and focal length above 0",
+            "compute the poses again, or remove the row with its image",
+        )
+    return matrix
 
 
 def _rows(folder: Path, images: Sequence[Path], count: int) -> tuple[list[int], tuple[str, ...]]:

@@ -20,8 +20,8 @@ def recognise(path: Path) -> Path | None:
 def read(path: Path) -> Source:
     """K counts from pixel centres there (the top left one is 0, 0), so half a pixel is added. Lengths are metres
     (vision.middlebury.edu/mview/data)."""
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         count, rows = int(lines[0][0]), lines[1:]
         numbers = np.array([[float(v) for v in row[1:]] for row in rows])
     except (ValueError, IndexError) as error:

@@ -4,14 +4,50 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field, StrictBool, field_validator
 
 from core.errors import InputError
+from core.models import FileModel, parse
+from recon.capture import given
+from recon.capture.given import Keys
 from recon.capture.model import Session
 from recon.capture.poses import from_opengl
 from recon.capture.source import Shot, Source, find_image, find_mask, image_size, pinhole
+
+PINHOLES = ("PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
+FISHEYES = ("FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE")
+TURN = ("transform_matrix", "a finite, invertible 4x4 camera-to-world matrix")
+
+Vector = tuple[float, float, float]
+
+
+class SessionKeys(FileModel):
+    """One session's table in the part's frame; without an axis it is found in the poses."""
+
+    name: str = Field(coerce_numbers_to_str=True)
+    axis_point: Vector | None = None
+    axis: Vector | None = None
+
+    @field_validator("axis")
+    @classmethod
+    def _leads_somewhere(cls, value: Vector | None) -> Vector | None:
+        if value is not None and not any(value):
+            raise ValueError("three numbers, not all 0")
+        return value
+
+
+class OwnKeys(FileModel):
+    """`flawsmith` in a transforms.json. registered: all sessions' poses are in one frame. light: 'room' where the part
+    turned, 'part' where it lay still."""
+
+    metric: StrictBool = False
+    scale_from: str | None = None
+    light: Literal["room", "part"] | None = None
+    registered: StrictBool | None = None
+    sessions: tuple[SessionKeys, ...] | None = None
 
 
 def recognise(path: Path) -> Path | None:
@@ -26,60 +62,91 @@ def recognise(path: Path) -> Path | None:
 
 def read(path: Path) -> Source:
     """One transforms file. Other splits beside it are not read. InputError where a key is missing or of no use."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error})", "a transforms.json", "export it again") from error
-    frames = data.get("frames") if isinstance(data, dict) else None
+    data = _data(path)
+    frames = data.get("frames")
     if not isinstance(frames, list) or not frames:
         raise InputError(f"{path} has no frames", "a transforms.json with a list 'frames'", "export it again")
-    ours = data.get("flawsmith") or {}
-    shots = tuple(_shot(path, data, frame, i) for i, frame in enumerate(frames))
-    _one_size(path, data, frames, shots)
-    given = {str(s["name"]): _session(path, s) for s in ours.get("sessions", [])}
-    metric = bool(ours.get("metric", False))
-    return Source(
-        "transforms",
-        path,
-        shots,
-        metric,
-        str(ours.get("scale_from", "stated in the file" if metric else "unknown: transforms.json has no unit")),
-        _light(path, ours.get("light")),
-        given,
-    )
+    ours = _own(path, data)
+    keys = tuple(_keys(path, data, frame, i) for i, frame in enumerate(frames))
+    shots = tuple(_shot(path, k) for k in keys)
+    _one_size(path, keys, shots)
+    unsaid = "stated in the file" if ours.metric else "unknown: transforms.json has no unit"
+    sessions = {s.name: _session(s) for s in ours.sessions or ()}
+    return Source("transforms", path, shots, ours.metric, ours.scale_from or unsaid, ours.light, sessions)
 
 
-def _shot(path: Path, data: dict[str, Any], frame: dict[str, Any], number: int) -> Shot:
+def read_own(path: Path) -> OwnKeys:
+    """Only the keys of our own."""
+    return _own(path, _data(path))
+
+
+def _data(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({error})", "a transforms.json", "export it again") from error
+    return data if isinstance(data, dict) else {}
+
+
+def _own(path: Path, data: dict[str, Any]) -> OwnKeys:
+    told = data.get("flawsmith")
+    told = {} if told is None else given.mapping(str(path), "flawsmith", told)
+    return parse(OwnKeys, told, f"{path}, flawsmith")
+
+
+def _keys(path: Path, data: dict[str, Any], frame: Any, number: int) -> Keys:
+    own = given.mapping(str(path), f"frame {number}", frame)
     where = f"{path.name}, frame {number}"
     for key in ("file_path", "transform_matrix"):
-        if frame.get(key) is None:
+        if own.get(key) is None:
             raise InputError(f"{where} has no {key}", "an image and a pose for every frame", "export the poses again")
-    image = find_image(path.parent, frame["file_path"])
+    return Keys(str(path), where, data, own)
+
+
+def _shot(path: Path, keys: Keys) -> Shot:
+    named = given.text(keys.frame, "file_path", keys.own["file_path"])
+    image = find_image(path.parent, named)
     size = image_size(image)
-    matrix = _matrix(where, frame["transform_matrix"])
-    stated = frame.get("mask_path")
-    mask = path.parent / stated if stated else find_mask(image, path.parent)
-    if stated and mask is not None and not mask.is_file():
-        raise InputError(f"{where} names the mask {stated}", "a file", "restore it or remove the key mask_path")
-    model = str(frame.get("camera_model", data.get("camera_model", ""))).upper()
-    room = frame.get("room_from_part")
+    matrix = _matrix(keys.frame, keys.own["transform_matrix"])
+    fisheye = _fisheye(keys)
+    room, session = keys.own.get("room_from_part"), keys.own.get("session")
     return Shot(
-        str(Path(frame["file_path"]).with_suffix("")).removeprefix("./"),
+        str(Path(named).with_suffix("")).removeprefix("./"),
         image,
-        mask,
-        _intrinsics(where, data, frame, size),
+        _mask(path, keys, image),
+        _intrinsics(keys, size),
         size,
         from_opengl(matrix),
-        _distortion(data, frame, "FISHEYE" in model),
-        "FISHEYE" in model,
-        str(frame.get("session", "1")),
-        None if room is None else np.array(room, float),
+        _distortion(keys, fisheye),
+        fisheye,
+        "1" if session is None else given.name(keys.frame, "session", session),
+        None if room is None else given.rotation(keys.frame, "room_from_part", room),
     )
 
 
-def _one_size(path: Path, data: dict[str, Any], frames: list[dict[str, Any]], shots: tuple[Shot, ...]) -> None:
+def _mask(path: Path, keys: Keys, image: Path) -> Path | None:
+    if keys.own.get("mask_path") in (None, ""):
+        return find_mask(image, path.parent)
+    stated = given.text(keys.frame, "mask_path", keys.own["mask_path"])
+    if not (path.parent / stated).is_file():
+        raise InputError(f"{keys.frame} names the mask {stated}", "a file", "restore it or remove the key mask_path")
+    return path.parent / stated
+
+
+def _fisheye(keys: Keys) -> bool:
+    model = (keys.text("camera_model") or "PINHOLE").upper()
+    if model not in PINHOLES + FISHEYES:
+        raise InputError(
+            f"{keys.where('camera_model')}: camera_model is {model}",
+            f"one of {', '.join(PINHOLES + FISHEYES)}",
+            "undistort the photographs to a pinhole camera and export again",
+        )
+    return model in FISHEYES
+
+
+def _one_size(path: Path, keys: tuple[Keys, ...], shots: tuple[Shot, ...]) -> None:
     """Images of several sizes need their own intrinsics each: shared ones would be scaled by a guess."""
-    shared = [s for s, f in zip(shots, frames, strict=True) if "fl_x" not in f and "camera_angle_x" not in f]
+    shared = [s for s, k in zip(shots, keys, strict=True) if "fl_x" not in k.own and "camera_angle_x" not in k.own]
     sizes = sorted({s.size for s in shared})
     if len(sizes) > 1:
         listed = " and ".join(f"{w}x{h}" for h, w in sizes[:2])
@@ -91,58 +158,51 @@ def _one_size(path: Path, data: dict[str, Any], frames: list[dict[str, Any]], sh
 
 
 def _matrix(where: str, value: Any) -> np.ndarray:
-    try:
-        matrix = np.array(value, float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: transform_matrix holds no numbers", "a 4x4 matrix", "export it again") from error
+    key, expected = TURN
+    matrix = given.numbers(where, key, value, expected)
     if matrix.shape == (3, 4):
         matrix = np.vstack([matrix, [0, 0, 0, 1.0]])
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:
+        given_shape = f"{where}: {key} has shape {matrix.shape} or values that are no pose"
+        raise InputError(given_shape, expected, "export the poses again")
+    if np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
+        turned = np.abs(matrix[:, 3] - [0, 0, 0, 1]).max() <= 1e-6
         raise InputError(
-            f"{where}: transform_matrix has shape {matrix.shape} or values that are no pose",
-            "a finite, invertible 4x4 camera-to-world matrix",
-            "export the poses again",
+            f"{where}: {key} has the bottom row {', '.join(f'{v:.4g}' for v in matrix[3])}"
+            + (": it seems to be transposed, stored by columns" if turned else ""),
+            "0, 0, 0, 1, with the position in the last column",
+            "transpose every matrix" if turned else "export the poses again",
         )
     return matrix
 
 
-def _intrinsics(where: str, data: dict[str, Any], frame: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+def _intrinsics(keys: Keys, size: tuple[int, int]) -> np.ndarray:
     """K of the stored image; the file's own w and h, where they differ, only scale it."""
-    both = {**data, **frame}
-    height, width = float(both.get("h", size[0])), float(both.get("w", size[1]))
-    fx, fy = both.get("fl_x"), both.get("fl_y")
-    if fx is None and both.get("camera_angle_x") is not None:
-        fx = 0.5 * width / np.tan(0.5 * float(both["camera_angle_x"]))
-    if fy is None and both.get("camera_angle_y") is not None and both.get("fl_x") is None:
-        fy = 0.5 * height / np.tan(0.5 * float(both["camera_angle_y"]))
-    if fx is None and fy is None:
-        raise InputError(
-            f"{where} has neither fl_x nor camera_angle_x", "a focal length", "add fl_x in pixels to the file"
-        )
+    height, width = keys.number("h", 0) or float(size[0]), keys.number("w", 0) or float(size[1])
+    fx, fy = keys.number("fl_x"), keys.number("fl_y")
+    x, y = keys.number("camera_angle_x", 0, np.pi), keys.number("camera_angle_y", 0, np.pi)
+    if fy is None and y is not None and fx is None:
+        fy = 0.5 * height / np.tan(0.5 * y)
+    if fx is None and x is not None:
+        fx = 0.5 * width / np.tan(0.5 * x)
     fx = fy if fx is None else fx
-    fy = fx if fy is None else fy
-    k = pinhole(float(fx), float(fy), float(both.get("cx", width / 2)), float(both.get("cy", height / 2)))  # type: ignore[arg-type]
+    if fx is None:
+        raise InputError(
+            f"{keys.frame} has neither fl_x nor camera_angle_x", "a focal length", "add fl_x in pixels to the file"
+        )
+    cx, cy = keys.number("cx"), keys.number("cy")
+    k = pinhole(fx, fx if fy is None else fy, width / 2 if cx is None else cx, height / 2 if cy is None else cy)
     return np.diag([size[1] / width, size[0] / height, 1.0]) @ k
 
 
-def _distortion(data: dict[str, Any], frame: dict[str, Any], fisheye: bool) -> tuple[float, ...]:
-    both = {**data, **frame}
-    keys = ("k1", "k2", "k3", "k4") if fisheye else ("k1", "k2", "p1", "p2", "k3")
-    values = tuple(float(both.get(k) or 0.0) for k in keys)
+def _distortion(keys: Keys, fisheye: bool) -> tuple[float, ...]:
+    names = ("k1", "k2", "k3", "k4") if fisheye else ("k1", "k2", "p1", "p2", "k3")
+    values = tuple(0.0 if keys.get(k) is None else keys.number(k) or 0.0 for k in names)
     return values if any(values) else ()
 
 
-def _session(path: Path, value: dict[str, Any]) -> Session:
-    point, axis = value.get("axis_point"), value.get("axis")
-    if axis is None:
-        return Session(str(value["name"]))
-    axis = np.array(axis, float)
-    if axis.shape != (3,) or not np.linalg.norm(axis) > 0:
-        raise InputError(f"{path}: session {value['name']} has the axis {axis}", "three numbers, not all 0", "mend it")
-    return Session(str(value["name"]), np.array(point or (0, 0, 0), float), axis / np.linalg.norm(axis))
-
-
-def _light(path: Path, value: Any) -> Any:
-    if value not in (None, "room", "part"):
-        raise InputError(f"{path}: light is {value!r}", "'room' (the part turned) or 'part' (it lay still)", "mend it")
-    return value
+def _session(told: SessionKeys) -> Session:
+    if told.axis is None:
+        return Session(told.name)
+    axis = np.array(told.axis)
+    return Session(told.name, np.array(told.axis_point or (0, 0, 0), float), axis / np.linalg.norm(axis))

@@ -22,7 +22,10 @@ def read_pixels(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".exr":
         return _read_exr(path)
     data = np.fromfile(path, np.uint8)
-    array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
+    try:
+        array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
+    except cv2.error:  # a header that asks for more than OpenCV's own limits
+        array = None
     if array is None:
         raise InputError(f"{path} cannot be decoded", "a whole PNG, JPEG, TIFF or WebP", "copy or convert it again")
     if array.ndim == 2:

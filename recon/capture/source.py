@@ -62,6 +62,9 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
+    except Image.DecompressionBombError as error:
+        most = f"{2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
+        raise InputError(f"{path} has more than {most}", f"at most {most}", "make it smaller") from error
     except (UnidentifiedImageError, OSError) as error:
         if path.suffix.lower() == ".exr":
             from recon.capture.pixels import read_pixels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -49,10 +48,7 @@ def yaml_sessions(path: Path) -> tuple[str, ...]:
 def told_registered(path: Path) -> bool | None:
     """What transforms.json says of its sessions' poses, None where it does not."""
     own = nerf.recognise(path)
-    if own is None:
-        return None
-    told = json.loads(own.read_text(encoding="utf-8"))
-    return (told.get("flawsmith") or {}).get("registered")
+    return None if own is None else nerf.read_own(own).registered
 
 
 def together(each: list[Capture]) -> Capture:
