@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from recon.capture.coherence import Coherence
+from recon.capture.coherence import Coherence, coherence
+from recon.capture.conventions import fitting
 from recon.capture.inspection import ANOTHERS, COHERENT, HELD, OUTSIDE, Inspection, inspect, rims_held
 from recon.capture.masks import MaskReport, mended
 from recon.capture.model import Capture
@@ -36,11 +39,33 @@ def vetted(capture: Capture, masks: MaskReport) -> tuple[Capture, tuple[Reason, 
     """The capture with its masks mended, and what it has to be used with in mind. UnfitCapture where it is no use."""
     seen = inspect(capture, {s.index for s in masks.suspects})
     if not masks.systematic_px:
-        refuse_unfit(doubts(seen, masks))
+        refuse_unfit(_other_poses(doubts(seen, masks), capture))
     better = mended(capture, masks)
     found = doubts(seen, masks, rims_held(better) if masks.systematic_px else float("nan"))
-    refuse_unfit(found)
+    refuse_unfit(_other_poses(found, capture))
     return better, found
+
+
+def _other_poses(found: tuple[Reason, ...], capture: Capture) -> tuple[Reason, ...]:
+    """Where poses are refused, what to do to their file if that makes them coherent: a mirrored world, or a table that
+    turned the other way, is still met by much of its hull."""
+    if not any(r.subject == "poses" and r.weight == "refuse" for r in found):
+        return found
+    fit = fitting(capture.views, capture.pose_file)
+    if fit is None:
+        return found
+    views = [replace(v, camera_from_part=p) for v, p in zip(capture.views, fit.poses, strict=True)]
+    gap = coherence(views, np.inf).mean
+    if not gap <= INCOHERENT:
+        return found
+    said = (
+        "outlines from different sides miss each other by {:.1%} of the part, with the poses read otherwise by {:.1%}"
+    )
+    return tuple(
+        r.model_copy(update={"said": said.format(r.measured, gap), "next_step": fit.advice})
+        if r.subject == "poses" and r.weight == "refuse" else r
+        for r in found
+    )  # fmt: skip
 
 
 def refuse_unfit(reasons: tuple[Reason, ...]) -> None:

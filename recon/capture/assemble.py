@@ -71,10 +71,10 @@ def assemble(
         "plates": {n: sha256_file(p) for n, p in source.plates.items()},
     })  # fmt: skip
     name = source.path.name if source.path.is_dir() else source.path.parent.name
-    capture = Capture(
-        name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest
-    )
-    return capture
+    return Capture(
+        name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest,
+        source.kind,
+    )  # fmt: skip
 
 
 def _digest(path: Path) -> str:

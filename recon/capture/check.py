@@ -10,12 +10,14 @@ import numpy as np
 
 from core.errors import InputError
 from core.files import sha256_file
-from recon.capture.conventions import CONTRADICT, fitting, hull_iou
+from recon.capture.assemble import assemble
+from recon.capture.conventions import CONTRADICT, MOST_VIEWS, fitting, hull_iou
 from recon.capture.masks import FEWEST
 from recon.capture.model import Capture
 from recon.capture.source import Shot, Source
 from recon.capture.unfit import UnfitCapture
 
+SMALL = 256
 FOCAL_OVER_SIDE = (0.2, 60.0)
 """Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
 
@@ -26,6 +28,7 @@ def check_source(source: Source) -> Source:
     for shot in source.shots:
         _intrinsics(shot)
         _pose(shot)
+    _handed(source)
     _names(source.shots)
     return _repeated(source)
 
@@ -77,12 +80,20 @@ def _pose(shot: Shot) -> None:
             "a rotation without scale or shear",
             "export the poses again",
         )
-    if np.linalg.det(rotation) < 0:
-        raise InputError(
-            f"{shot.name}: its pose is left-handed (determinant -1)",
-            "right-handed poses",
-            "negate one axis of the world: the third row and the third column of every camera-to-world matrix",
-        )
+
+
+def _handed(source: Source) -> None:
+    """InputError for left-handed poses. Where all are, the masks tell whether the cameras' axes are mirrored, or the
+    world's: then it says what to negate."""
+    left = [s for s in source.shots if np.linalg.det(s.camera_from_part[:3, :3]) < 0]
+    if not left:
+        return
+    do = "export them again: some are right-handed and some are not"
+    if len(left) == len(source.shots):
+        chosen = left[:: -(-len(left) // MOST_VIEWS)]
+        fit = fitting(assemble(replace(source, shots=tuple(chosen)), max_side=SMALL).views, source.kind)
+        do = fit.advice if fit is not None and fit.iou > CONTRADICT else "export them again, in one convention"
+    raise InputError(f"{left[0].name}: its pose is left-handed (determinant -1)", "right-handed poses", do)
 
 
 def _names(shots: Sequence[Shot]) -> None:
@@ -125,16 +136,12 @@ def check_poses(capture: Capture) -> None:
     found = hull_iou(capture.views)
     if found >= CONTRADICT:
         return
-    fit = fitting(capture.views)
+    fit = fitting(capture.views, capture.pose_file)
     given = f"the masks contradict the poses (the hull meets them with an overlap of {found:.2f})"
     if not found:
         given = "the masks have nothing in common: no point lies inside all of them"
     if fit is not None and fit.iou > max(found + 0.1, CONTRADICT):
-        raise UnfitCapture(
-            given,
-            "one still part seen by right poses",
-            f"the poses fit (overlap {fit.iou:.2f}) if they are {fit.words}: convert them",
-        )
+        raise UnfitCapture(given, "one still part seen by right poses", fit.advice)
     raise UnfitCapture(
         given,
         "one still part seen by right poses",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -17,21 +18,29 @@ CONTRADICT = 0.6
 MOST_VIEWS = 16
 SIDE = 96
 
-_FLIPS = {
-    "": np.ones(3),
-    "with y and z flipped (OpenGL against OpenCV)": np.array([1.0, -1, -1]),
-    "with z flipped": np.array([1.0, 1, -1]),
-    "with y flipped": np.array([1.0, -1, 1]),
-    "with x flipped": np.array([-1.0, 1, 1]),
+_FILES = {
+    "transforms": np.diag([1.0, -1, -1, 1]),
+    "llff": np.array([[0, 1.0, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]]),
 }
+"""OpenCV's camera axes in those of files that hold camera-to-world matrices. Others hold OpenCV's world-to-camera."""
+
+_ORDINALS = ("first", "second", "third")
+_SIGNS = sorted(product((1.0, -1.0), repeat=3), key=lambda s: s[0] * s[1] * s[2] < 0)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One reading of the poses. words: what they would have to be. iou: mean overlap of its hull with the masks."""
+    """One reading of a pose file. what: its poses seem to be. do: to its matrices, and they are right. iou: mean
+    overlap of its hull with the masks. poses: camera_from_part (n, 4, 4) after that."""
 
-    words: str
+    what: str
+    do: str
     iou: float
+    poses: np.ndarray
+
+    @property
+    def advice(self) -> str:
+        return f"the poses seem to be {self.what}: {self.do} (the masks then overlap by {self.iou:.2f})"
 
 
 def hull_iou(views: Sequence[View]) -> float:
@@ -53,35 +62,72 @@ def hull_iou(views: Sequence[View]) -> float:
     return float(np.nanmean(result))
 
 
-def fitting(views: Sequence[View]) -> Fit | None:
-    """The reading whose hull meets the masks best, other than the poses as they are; None where none gives a hull."""
+def fitting(views: Sequence[View], kind: str) -> Fit | None:
+    """The reading whose hull meets the masks best, other than the poses as they are; None where none gives a hull.
+    kind: of the pose file, as in `Source`."""
     best: Fit | None = None
-    for words, poses in _readings(np.array([v.camera_from_part for v in views])):
-        turned = [replace(v, camera_from_part=p) for v, p in zip(views, poses, strict=True)]
-        iou = hull_iou(turned)
+    for what, do, poses in _readings(np.array([v.camera_from_part for v in views]), kind):
+        iou = hull_iou([replace(v, camera_from_part=p) for v, p in zip(views, poses, strict=True)])
         if iou > 0 and (best is None or iou > best.iou + 0.02):
-            best = Fit(words, iou)
+            best = Fit(what, do, iou, poses)
     return best
 
 
-def _readings(poses: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """camera_from_part (n, 4, 4) in other conventions; each is right-handed (a mirrored camera mirrors the world too:
-    silhouettes cannot tell)."""
-    backwards = np.linalg.inv(poses)
-    opengl = np.diag([1.0, -1, -1, 1])
-    turned = poses.copy()
-    turned[:, :3, :3] = poses[:, :3, :3].transpose(0, 2, 1)
-    turned[:, :3, 3] = -np.einsum("nij,nj->ni", turned[:, :3, :3], backwards[:, :3, 3])
+def _readings(poses: np.ndarray, kind: str) -> Iterator[tuple[str, str, np.ndarray]]:
+    """What a file's matrices may be instead, what to do to them, and camera_from_part (n, 4, 4) once that is done: each
+    right-handed, for a mirrored camera mirrors the world too (silhouettes cannot tell)."""
+    axes = _FILES.get(kind)
+    written = poses if axes is None else np.linalg.inv(poses) @ axes
+    turned = written.copy()
+    turned[:, :3, :3] = written[:, :3, :3].transpose(0, 2, 1)
+    forward, backward = "camera-to-world", "world-to-camera"
+    name = forward if axes is not None else backward
+    other = backward if axes is not None else forward
     forms = (
-        ("", poses),
-        ("world-to-camera instead of camera-to-world (or the reverse)", backwards),
-        ("world-to-camera in OpenGL axes, read as camera-to-world", opengl @ backwards @ opengl),
-        ("camera positions with transposed rotations", turned),
+        ("", "", written),
+        (f"{other} instead of {name}", "invert every matrix", np.linalg.inv(written)),
+        ("with transposed rotations", "transpose the 3x3 rotation of every matrix, its position kept", turned),
     )
-    for form, matrices in forms:
-        for flip, signs in _FLIPS.items():
-            if not form and not flip:
-                continue
+    for form, done, matrices in forms:
+        for signs in _SIGNS:
+            flipped = [i for i in range(3) if signs[i] < 0]
             camera = np.diag([*signs, 1.0])
-            world = np.diag([1.0, 1, np.linalg.det(camera), 1])
-            yield ", ".join(w for w in (form, f"axes {flip}" if flip else "") if w), camera @ matrices @ world
+            found = camera @ matrices if axes is None else np.linalg.inv(matrices @ camera @ axes.T)
+            world = _world(found)
+            if not form and not flipped and world is None:
+                continue
+            if world is not None:
+                found = found @ np.diag([-1.0 if i == world else 1.0 for i in range(4)])
+            names = [_axis(i, axes) for i in flipped]
+            what = ", ".join(w for w in (form, _named(names, world is not None)) if w)
+            do = ", then ".join(w for w in (done, _negated(flipped, world, axes is None, not form)) if w)
+            yield what, do, found
+
+
+def _world(poses: np.ndarray) -> int | None:
+    """The axis of the world that has to be mirrored for right-handed poses: the one that leaves +Z upwards in the
+    images; None where they are right-handed."""
+    if np.linalg.det(poses[0, :3, :3]) > 0:
+        return None
+    return 0 if poses[:, 1, 2].mean() <= 0 else 2
+
+
+def _axis(column: int, axes: np.ndarray | None) -> str:
+    return "xyz"[column if axes is None else int(np.abs(axes[:3, column]).argmax())]
+
+
+def _named(flipped: Sequence[str], mirrored: bool) -> str:
+    known = " (OpenGL against OpenCV)" if sorted(flipped) == ["y", "z"] else ""
+    camera = f"with {' and '.join(sorted(flipped))} flipped{known}" if flipped else ""
+    return " ".join(w for w in (camera, "in a mirrored world" if mirrored else "") if w)
+
+
+def _negated(flipped: Sequence[int], world: int | None, rows: bool, first: bool) -> str:
+    """rows: the camera's axes are rows of the matrices, the world's are columns."""
+    camera, room = ("row", "column") if rows else ("column", "row")
+    found = []
+    if flipped:
+        found.append(f"the {' and '.join(_ORDINALS[i] for i in flipped)} {camera}{'s' * (len(flipped) > 1)}")
+    if world is not None:
+        found.append(f"the {_ORDINALS[world]} {room}")
+    return f"negate {' and '.join(found)} of {'every matrix' if first else 'the result'}" if found else ""

@@ -83,6 +83,7 @@ class Capture:
 
     light: "room" where the part turned under lamps that stood still, "part" where the part lay still.
     scale_from: in words, "marker board, 8 mm squares". notes: what was mended, estimated or left out, in words.
+    pose_file: which kind of file the poses were read from, as in `Source`: for words on its matrices.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Capture:
     scale_from: str
     notes: tuple[str, ...] = ()
     sha256: str = ""
+    pose_file: str = "transforms"
 
     @property
     def training(self) -> tuple[View, ...]:

@@ -64,5 +64,5 @@ def together(each: list[Capture]) -> Capture:
     notes = tuple(f"session {c.sessions[0].name}: {n}" for c in each for n in c.notes)
     return Capture(
         first.name, hold_out(views), tuple(c.sessions[0] for c in each), first.light, first.metric, first.scale_from,
-        notes, sha256_json([c.sha256 for c in each]),
+        notes, sha256_json([c.sha256 for c in each]), first.pose_file,
     )  # fmt: skip

@@ -121,7 +121,12 @@ BAD = {
     "principal point": (_edit(lambda d: d.update(cx=900)), "principal point"),
     "nan pose": (_edit(lambda d: d["frames"][1]["transform_matrix"][0].__setitem__(0, float("nan"))), "no pose"),
     "scaled rotation": (_each(lambda m: m @ np.diag([2.0, 2, 2, 1])), "orthonormal"),
-    "left-handed": (_each(lambda m: m @ np.diag([1.0, 1, -1, 1])), "left-handed"),
+    "left-handed cameras": (_each(lambda m: m @ np.diag([1.0, 1, -1, 1])), "negate the third column of every matrix"),
+    "left-handed world": (_each(lambda m: np.diag([1.0, 1, -1, 1]) @ m), "negate the third row of every matrix"),
+    "one left-handed": (
+        _edit(lambda d: d["frames"][3].update(transform_matrix=np.diag([1.0, 1, -1, 1]).tolist())),
+        "003: its pose is left-handed",
+    ),
     "OpenCV axes": (_each(lambda m: m @ OPENCV_FROM_OPENGL), "y and z flipped"),
     "world to camera": (_each(lambda m: np.linalg.inv(m @ OPENCV_FROM_OPENGL)), "world-to-camera"),
     "world to camera in OpenGL axes": (_each(np.linalg.inv), "world-to-camera"),

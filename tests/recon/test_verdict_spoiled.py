@@ -116,6 +116,14 @@ def test_noisy_poses_are_refused_as_poses(bracket: Capture, rng: np.random.Gener
     assert "marker board" in str(error.value)
 
 
+def test_a_table_that_turned_the_other_way_is_told_from_noise(bracket: Capture) -> None:
+    """A mirrored world is met by much of its hull; the sentence says what to do to the file."""
+    left, right = np.diag([1.0, -1, 1, 1]), np.diag([-1.0, 1, 1, 1])
+    views = [replace(v, camera_from_part=right @ v.camera_from_part @ left) for v in bracket.views]
+    with pytest.raises(UnfitCapture, match="negate the first column and the first row of every matrix"):
+        checked(bracket.with_views(views))
+
+
 def test_a_knock_is_told_from_noise(bracket: Capture, rng: np.random.Generator) -> None:
     noise = [turned(rng.normal(0, np.deg2rad(2), 3)) for _ in bracket.views]
     assert coherence(with_poses(bracket, noise).views, COHERENT).cut is None
