@@ -9,15 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from core.errors import InputError
-from core.files import sha256_file
 from recon.capture.assemble import assemble
 from recon.capture.conventions import CONTRADICT, MOST_VIEWS, fitting, hull_iou
 from recon.capture.masks import FEWEST
-from recon.capture.model import Capture
+from recon.capture.model import Capture, View
+from recon.capture.pixels import read_pixels, same_pixels, thumbprint
 from recon.capture.source import Shot, Source
 from recon.capture.unfit import UnfitCapture
 
 SMALL = 256
+BLACK = 1e-3
+"""Linear, of 1: sRGB's 3 of 255."""
 FOCAL_OVER_SIDE = (0.2, 60.0)
 """Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
 
@@ -105,15 +107,13 @@ def _names(shots: Sequence[Shot]) -> None:
 
 def _repeated(source: Source) -> Source:
     """The same photograph twice: left out where its pose is the same too, else refused."""
-    groups: dict[str, list[Shot]] = defaultdict(list)
-    for shot in source.shots:
-        groups[sha256_file(shot.image)].append(shot)
-    doubles = [g for g in groups.values() if len(g) > 1]
+    doubles = _doubles(source.shots)
     for first, *rest in doubles:
         for other in rest:
             if np.abs(first.camera_from_part - other.camera_from_part).max() > 1e-6 * max(
                 1.0, float(np.abs(first.camera_from_part).max())
             ):
+                _refuse_blank(first)
                 raise InputError(
                     f"{first.name} and {other.name} are the same photograph with two poses",
                     "one pose a photograph",
@@ -128,11 +128,43 @@ def _repeated(source: Source) -> Source:
     return replace(source, shots=kept, notes=(*source.notes, note))
 
 
+def _doubles(shots: Sequence[Shot]) -> list[list[Shot]]:
+    """Groups of two and more with the same pixels."""
+    alike: dict[str, list[Shot]] = defaultdict(list)
+    for shot in shots:
+        alike[thumbprint(shot.image)].append(shot)
+    groups: list[list[Shot]] = []
+    for candidates in alike.values():
+        found: list[list[Shot]] = []
+        for shot in candidates:
+            same = next((g for g in found if same_pixels(g[0].image, shot.image)), None)
+            if same is None:
+                found.append([shot])
+            else:
+                same.append(shot)
+        groups += [g for g in found if len(g) > 1]
+    return groups
+
+
+def _refuse_blank(shot: Shot) -> None:
+    """InputError for a photograph of one value throughout: many are alike then, whatever their poses."""
+    pixels = read_pixels(shot.image)
+    if pixels.min() == pixels.max():
+        raise InputError(
+            f"{shot.name} shows nothing: all its pixels are {pixels.max():g}"
+            f"{', black' * (not pixels.max())}, as in other photographs",
+            "photographs of the part",
+            "export them again, or check the exposure",
+        )
+
+
 def check_poses(capture: Capture) -> None:
     """UnfitCapture where masks and poses contradict each other; it names a convention that would fit, if one does."""
     blank = [v.name for v in capture.views if not 1e-4 < float(v.mask.mean()) < 0.98]
     if len(blank) == len(capture.views):
         raise UnfitCapture("all masks are empty or full", "masks of the part, white on black", "check the mask files")
+    _seen(capture.views)
+    _white_on_black(capture.views)
     found = hull_iou(capture.views)
     if found >= CONTRADICT:
         return
@@ -148,3 +180,37 @@ def check_poses(capture: Capture) -> None:
         "no other convention fits: check that there is a part in the photographs, that it did not move, and that each "
         "pose belongs to its photograph",
     )
+
+
+def _seen(views: Sequence[View]) -> None:
+    brightest = max(float(v.image.max()) for v in views)
+    if brightest < BLACK:
+        raise UnfitCapture(
+            f"all photographs are black: their brightest value is {brightest:.2g} of 1, linear",
+            "photographs that show the part",
+            "check the files, or expose longer",
+        )
+
+
+def _white_on_black(views: Sequence[View]) -> None:
+    """UnfitCapture for masks that are mostly too dark to count as white, or black on white."""
+    dim = [v for v in views if 0 < float(v.mask.max()) < 0.5]
+    if 2 * len(dim) > len(views):
+        value = max(float(v.mask.max()) for v in dim)
+        raise UnfitCapture(
+            f"{len(dim)} of {len(views)} masks have no white: their brightest value is {255 * value:.0f} of 255",
+            "255 on the part, 0 elsewhere",
+            "scale or threshold the mask files",
+        )
+    bordered = [v for v in views if float(v.mask.mean()) < 0.98 and _border(v.mask) > 0.75]
+    if 2 * len(bordered) > len(views):
+        raise UnfitCapture(
+            f"{len(bordered)} of {len(views)} masks are white along the photographs' border: they seem to be inverted",
+            "masks of the part, white on black",
+            "invert the mask files, or step back until the background shows all round the part",
+        )
+
+
+def _border(mask: np.ndarray) -> float:
+    """Mean along the four sides."""
+    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import GeometryError, InputError
 from recon.capture.consistency import Agreement, Depths, agree, measure
 from recon.capture.edges import Edge, edge
 from recon.capture.model import Capture, View, hold_out
 from recon.hull import carve, outline
+from recon.reasons import listed
 from recon.silhouettes import silhouette
 
 FEWEST = 6
@@ -58,18 +59,28 @@ def cross_check(capture: Capture) -> MaskReport:
     """
     views = capture.views
     share = np.array([float(v.mask.mean()) for v in views])
-    trusted = (share > 1e-4) & (share < 0.98)
+    white = np.array([float(v.mask.max()) >= 0.5 for v in views])
+    trusted = (share > 1e-4) & (share < 0.98) & white
     blank = [
         Suspect(i, views[i].name, "its mask is empty" if share[i] < 0.5 else "its mask is full")
         for i in np.flatnonzero(~trusted)
     ]
+    names = listed([s.name for s in blank])
     if 0 < trusted.sum() < FEWEST:
         raise InputError(
-            f"only {trusted.sum()} of {len(views)} masks show a part", "a mask of the part in every view", "mend them"
+            f"only {trusted.sum()} of {len(views)} masks show a part: those of {names} are empty or full",
+            "a mask of the part in every view",
+            "mend them",
         )
     if not trusted.any():
         raise InputError("all masks are empty or full", "masks of the part, white on black", "check the mask files")
-    depths = measure(views)
+    try:
+        depths = measure(views)
+    except GeometryError as error:
+        if not blank:
+            raise
+        given = f"the masks of {names} are empty or full, and with them the masks have no point in common"
+        raise GeometryError(given, "a mask of the part in every view", "make these masks again") from error
     agreement, found = _suspects(views, depths, trusted)
     edges = [edge(v) for v in views]
     offsets = np.array([e.offset_px for e in edges])
