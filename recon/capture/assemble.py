@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,9 +15,11 @@ from recon.capture import colmap, folder, llff, middlebury, nerf
 from recon.capture.automatic import dino_mask, plate_mask, seeded
 from recon.capture.model import Capture, Session, View, hold_out
 from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
-from recon.capture.poses import found_sessions, turn_of
+from recon.capture.poses import found_sessions, held_still, turn_of
 from recon.capture.source import Shot, Source
 
+STEADY = 0.5
+"""Of `held_still`: photographs upright and on their side by turns leave 0.7."""
 FORMATS = (nerf, colmap, middlebury, llff)
 
 
@@ -63,6 +66,10 @@ def assemble(
         sessions, more = found_sessions(names, poses, [s.session for s in shots], sessions)
         notes += more
     views = [_view(source, s, sessions[s.session], names, max_side, linear_from, light) for s in shots]
+    if light == "room":
+        for number, name in enumerate(names):
+            made = any(s.room_from_part is None for s in shots)
+            _refuse_axis(source, sessions[name], [v for v in views if v.session == number], made)
     views, more = _with_masks(views, {n: source.plates[n] for n in names if n in source.plates}, names, linear_from)
     notes += more
     digest = sha256_json({
@@ -75,6 +82,23 @@ def assemble(
         name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest,
         source.kind,
     )  # fmt: skip
+
+
+def _refuse_axis(source: Source, session: Session, views: Sequence[View], made: bool) -> None:
+    """InputError where a file tells an axis that the part cannot have turned about: a swapped one, not a crooked one.
+    made: the turns were made with that axis, and it is the camera that has to stand still with them."""
+    told = source.sessions.get(session.name)
+    if told is None or told.axis is None or len(views) < 4:
+        return
+    rooms = np.array([v.room_from_part for v in views])
+    rows = np.array([v.camera_from_part[0, :3] for v in views])
+    if held_still(rows if made else np.tile(told.axis / np.linalg.norm(told.axis), (len(views), 1)), rooms) < STEADY:
+        shown = ", ".join(f"{a:.3g}" for a in told.axis)
+        raise InputError(
+            f"{source.path}: session {session.name} turned about the axis ({shown}), but its cameras tell another",
+            "the turntable's axis in the part's frame",
+            "correct the axis, or leave it out: it is found in the poses",
+        )
 
 
 def _digest(path: Path) -> str:

@@ -95,6 +95,12 @@ def _upright(axis: np.ndarray) -> np.ndarray:
     return np.eye(3) + cross + cross @ cross / (1 + a[2])
 
 
+def held_still(directions: np.ndarray, rooms: np.ndarray) -> float:
+    """0 to 1: how steady unit directions (n, 3), part frame, stood in the room while the part turned, by room_from_part
+    (n, 3, 3). 1 for a table's axis, or for a still camera's rows where the turns are right; 0 for what went round."""
+    return float(np.linalg.norm(np.einsum("nij,nj->ni", rooms, directions).mean(0)))
+
+
 def found_sessions(
     names: Sequence[str], poses: np.ndarray, of: Sequence[str], given: Mapping[str, Session]
 ) -> tuple[dict[str, Session], list[str]]:

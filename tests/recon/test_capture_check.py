@@ -12,9 +12,10 @@ import pytest
 import trimesh
 
 from core.errors import InputError
+from recon.capture.assemble import assemble
 from recon.capture.check import check_poses, check_source
 from recon.capture.masks import cross_check
-from recon.capture.model import Capture
+from recon.capture.model import Capture, Session
 from recon.capture.pixels import same_pixels, thumbprint
 from recon.capture.source import Shot, Source
 from recon.capture.unfit import UnfitCapture
@@ -89,3 +90,19 @@ def test_photographs_alike_from_afar_are_not_the_same(tmp_path: Path) -> None:
 def test_black_photographs_are_not_called_copies(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 shows nothing: all its pixels are 0, black"):
         check_source(source(tmp_path, [np.zeros((*SIZE, 3), np.uint8)] * 6))
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_an_axis_across_the_ring_is_refused(block: Capture, tmp_path: Path, turns: bool) -> None:
+    """Also where the file tells every view's turn, with which it disagrees; a crooked or reversed one is taken."""
+    images = [cv2.GaussianBlur(np.round(255 * v.image).astype(np.uint8), (0, 0), 1) for v in block.views]
+    found = source(tmp_path, [image + np.uint8(i) for i, image in enumerate(images)])
+    shots = tuple(
+        replace(s, camera_from_part=v.camera_from_part, room_from_part=v.room_from_part if turns else None)
+        for s, v in zip(found.shots, block.views, strict=True)
+    )
+    told = replace(found, shots=tuple(replace(s, mask=s.image) for s in shots), light="room")
+    for axis in ((0, 0, 1), (0, 0, -1), (0.2, 0, 1)):
+        assert assemble(replace(told, sessions={"1": Session("1", np.zeros(3), np.array(axis, float))})).views
+    with pytest.raises(InputError, match=r"session 1 turned about the axis \(1, 0, 0\)"):
+        assemble(replace(told, sessions={"1": Session("1", np.zeros(3), np.array([1.0, 0, 0]))}))
