@@ -28,6 +28,8 @@ def read_probe(path: Path, turn_deg: float = 0.0) -> np.ndarray:
     to its left. turn_deg: by which the picture has to be turned about +Z, counter-clockwise seen from above, to be so.
     InputError where it is no such picture.
     """
+    if not np.isfinite(turn_deg):
+        raise InputError(f"a light probe turned by {turn_deg} degrees", "a finite angle", "correct --probe-turn")
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"light probe {path}", f"a file with {' or '.join(SUFFIXES)}", "save it as one of them")
     if not path.is_file():

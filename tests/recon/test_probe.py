@@ -83,6 +83,8 @@ def test_files_that_are_no_pictures_of_light_are_refused(tmp_path: Path) -> None
     for name in ("text.hdr", "photo.jpg", "missing.exr"):
         with pytest.raises(InputError, match=name):
             read_probe(tmp_path / name)
+    with pytest.raises(InputError, match="finite angle"):
+        read_probe(tmp_path / "room.hdr", float("nan"))
 
 
 def test_a_known_light_is_kept_and_the_right_one_explains_more(ball: Capture) -> None:
