@@ -67,14 +67,14 @@ def reconstruct_capture(
     from recon.probe import read_probe
 
     check_device(device)
-    if light_probe is not None and light == "part":
-        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     probe = None if light_probe is None else read_probe(light_probe, probe_turn_deg)
     asked = {
         "preset": preset_name, "minutes": minutes, "seed": seed, "light": light, "refine_poses": refine_poses,
         "rerender": rerender, "light_probe": light_probe and sha256_file(light_probe), "probe_turn_deg": probe_turn_deg,
     }  # fmt: skip
     capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
+    if probe is not None and capture.light == "part":
+        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     if (out / REPORT).is_file():
         return _kept(out, capture, asked)
     if rerender:

@@ -19,7 +19,7 @@ from flawsmith.reconstruction import TakenFolder, reconstruct_capture, with_reco
 from recon.bake import bake
 from recon.capture import load
 from recon.capture.unfit import UnfitCapture
-from recon.save import save
+from recon.save import _exr, save
 from recon.verdict import Verdict, judge
 from tests.recon.known import fitted, masks, ring
 
@@ -100,6 +100,19 @@ def test_too_little_memory_names_the_smaller_preset(
     with pytest.raises(RenderError, match="preset draft"):
         reconstruct_capture(tmp_path, tmp_path / "out", preset_name="standard")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_probe_is_of_a_room_that_the_part_turned_in(
+    fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _exr(tmp_path / "room.exr", np.ones((64, 128, 3), np.float32))
+    assert reconstruct_capture(tmp_path, tmp_path / "out", light_probe=tmp_path / "room.exr").usable
+    with pytest.raises(TakenFolder, match="light-probe"):
+        reconstruct_capture(tmp_path, tmp_path / "out")
+    monkeypatch.setattr("recon.merge.load_merged", lambda *_, **__: (replace(ring(), light="part"), None))
+    with pytest.raises(InputError, match="lay still"):
+        reconstruct_capture(tmp_path, tmp_path / "new", light_probe=tmp_path / "room.exr")
+    assert len(fits) == 1
 
 
 @pytest.mark.parametrize("error", [UnfitCapture, InputError])
