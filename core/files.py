@@ -58,7 +58,7 @@ def usable_folder(folder: Path) -> Path:
         ) from error
     finally:
         for path in made:
-            with suppress(OSError):
+            with suppress(OSError):  # never made, or someone else's by now
                 path.rmdir()
     return folder
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -123,6 +126,25 @@ def test_an_interruption_is_exit_code_130(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("flawsmith.pipeline.run", fake)
     result = runner.invoke(cli.app, ["run", str(recipe_file(tmp_path))])
     assert result.exit_code == 130 and "goes on from what is whole" in result.stderr
+
+
+def test_a_polite_end_is_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM, as a batch system sends it, in the middle of a run."""
+
+    def fake(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr("flawsmith.pipeline.run", fake)
+    monkeypatch.setattr(sys, "argv", ["flawsmith", "run", str(recipe_file(tmp_path))])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 130
 
 
 def test_check_says_what_is_wrong_and_how_it_ends(tmp_path: Path) -> None:
