@@ -54,7 +54,7 @@ class TinyConfig(FileModel):
     @property
     def sizes(self) -> range:
         """Sides of crops that it can paint: the network knows no places, so that larger ones cost memory and time only.
-        Twice the side that it was trained on is as far as its coarsest level is known to look well."""
+        Twice the side that it was trained on is as far as was tried."""
         return range(self.size, 2 * self.size + 1, self.stride)
 
     @property
