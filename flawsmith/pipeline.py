@@ -82,7 +82,9 @@ def run(
     except RefusedCapture as error:
         if recipe.route == "render":
             raise
-        return painted(said=(f"painted into the photographs, as the capture was refused: {error.given}",))
+        unrefined = "; refine was left out, as nothing is rendered" if recipe.refine != "none" else ""
+        why = f"painted into the photographs, as the capture was refused: {error.given}{unrefined}"
+        return painted(said=(why,))
     count = recipe.images if images is None else images
     writer = DatasetWriter(out, header(stock, blender, tuple(said)))
     todo = [i for i in range(count) if i not in writer.finished]

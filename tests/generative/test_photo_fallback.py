@@ -53,6 +53,8 @@ def test_a_refused_capture_is_painted_in_its_photographs(folder: Path) -> None:
     assert read_header(out).recipe["route"] == "photo"
     assert (folder / "spoiled" / f"{record.sampled['photograph']}.png").is_file()
     assert run(recipe(folder), out).kept == 1, "the same call finds the same verdict and goes on"
+    plain = run(recipe(folder, refine="diffusion", paint={}), folder / "unrefined")
+    assert any("refine was left out" in n for n in plain.notes) and not any("refine" in n for n in made.notes)
     with pytest.raises(RecipeError, match=r"training views.*route: photo"):
         run(recipe(folder, route="render"), out)
 
