@@ -14,9 +14,11 @@ import trimesh
 from core.errors import InputError
 from recon.capture.model import Capture
 from recon.fit import Settings, Stage, reconstruct
+from recon.fit.settings import Finish
 from recon.light import FINE, directions, equirectangular, upright
 from recon.probe import on_grid, read_probe
 from recon.save import _exr
+from recon.solve import solve
 from recon.verdict import judge
 from tests.recon import synthetic
 from tests.recon.known import fitted, masks, ring
@@ -104,3 +106,18 @@ def test_with_a_probe_one_elevation_identifies_the_material() -> None:
     found = fitted(capture)
     known = replace(found, facts={**found.facts, "light_probe": True})
     assert judge(capture, masks(), known, 0.99).outcome == "accepted"
+
+
+def test_the_last_pass_keeps_a_known_light_too(ball: Capture) -> None:
+    torch.set_num_threads(1)
+    settings = replace(
+        BRIEF,
+        hull_resolution=48,
+        bounces=False,
+        stereo=False,
+        finish=Finish(side_px=64, steps=6, draws=4, final_draws=8),
+    )
+    found = solve(ball, settings, seed=2, light=room())
+    kept = equirectangular(on_grid(room(), upright(np.array([0.0, 0.0, 1.0]))), np.eye(3))
+    assert found.facts["finish"]["steps"] == 6 and found.maps is not None
+    np.testing.assert_allclose(found.environment, np.maximum(kept, 1e-4), rtol=1e-3, atol=1e-3)
