@@ -14,7 +14,7 @@ from core.seeds import child_seed
 from defects.generative.crop import Window, crop_of, put_back, windows
 from defects.generative.label import Label, label_of
 from defects.generative.look import Look
-from defects.generative.painter import GOOD, Crop, Drawer, Painter
+from defects.generative.painter import GOOD, Crop, Drawer, Finisher, Painter
 from defects.generative.photo import Photo, check_mask
 from defects.generative.seam import feather, pasted, without_shift
 
@@ -111,17 +111,20 @@ def _pass(
 ) -> np.ndarray:
     """All windows one after the other, each on what the ones before it left; (h, w, 3) uint8. A backend that draws
     needs no windows: it works on the photograph itself."""
+    mask = np.logical_or.reduce([w.mask for w in places])
     if isinstance(painter, Drawer):
-        mask = np.logical_or.reduce([w.mask for w in places])
         return painter.draw(photo.pixels, mask, damage, seed, part, look)
     image, grey = photo.pixels, photo.grey
-    share = feather(np.logical_or.reduce([w.mask for w in places]))
+    share = feather(mask)
     for number, window in enumerate(places):
         crop = crop_of(image, part, window, mm_per_px)
         painted = painter.paint([crop], [damage], [child_seed(seed, number)])[0]
         change = without_shift(_usable(painted, crop, painter) - crop.image, crop.mask)
         change = put_back(np.where(_grown(crop.mask)[..., None], change, 0), image, window)
         image = pasted(image, change, window.mask, share, grey)
+    if isinstance(painter, Finisher):
+        image = painter.finish(photo.pixels, image, mask, damage, seed, part)
+        assert (image[~mask] == photo.pixels[~mask]).all(), "pixels outside the mask changed"
     return image
 
 

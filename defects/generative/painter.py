@@ -56,6 +56,18 @@ class Painter(Protocol):
 
 
 @runtime_checkable
+class Finisher(Protocol):
+    """A backend with a last word on the whole photograph, once all of its crops are back at their places."""
+
+    def finish(
+        self, photo: np.ndarray, painted: np.ndarray, mask: np.ndarray, damage: str, seed: int, part: np.ndarray
+    ) -> np.ndarray:
+        """photo, painted: (h, w, 3) uint8, before and after painting. mask, part: (h, w) bool. Returns `painted` with
+        other pixels deep inside the mask; elsewhere its own bytes."""
+        ...
+
+
+@runtime_checkable
 class Drawer(Protocol):
     """A backend that needs no crops: it draws on the photograph itself, at its scale, and softens its own rims."""
 

@@ -18,10 +18,10 @@ from defects.generative.tiny import diffusion
 from defects.generative.tiny.augment import augmented
 from defects.generative.tiny.condition import CHANNELS, REACH_PX, condition, scale_code, signed_distance
 from defects.generative.tiny.config import TYPES, TinyConfig, type_of
-from defects.generative.tiny.diffusion import Batch, loss, sample, shares
+from defects.generative.tiny.diffusion import Batch, loss, sample, shares, shifted
 from defects.generative.tiny.grain import edited, local_grain
 from defects.generative.tiny.net import FOLD, TinyNet
-from defects.generative.tiny.pairs import MOST_WINDOWS, NO_DAMAGE, NO_TYPE, Pairs, Samples, collate, framed
+from defects.generative.tiny.pairs import BY, LATE, MOST_WINDOWS, NO_DAMAGE, NO_TYPE, Pairs, Samples, collate, framed
 from defects.generative.tiny.train import Training, advance, begin
 from defects.procedural.kinds import KINDS
 from tests.generative.tiny_models import SIDE, SMALL, disc, pairs, surface
@@ -147,6 +147,23 @@ def test_a_sampled_change_keeps_the_image_within_range_and_the_mask() -> None:
     image = (batch.condition[:, :3] + 1) / 2 + told
     assert image.max() <= 1 + 1e-5 and image.min() >= -1e-5 and not (told * (1 - batch.mask)).any()
     assert told.abs().max() > 0.1
+
+
+def test_a_shifted_level_has_so_much_more_noise_for_its_signal() -> None:
+    for level in (0.1, 0.5, 0.9):
+        (s, n), (t, m) = (shares(torch.tensor([v])) for v in (level, shifted(level, 4.0)))
+        assert float(m / t) == pytest.approx(4 * float(n / s), rel=1e-3)
+    assert shifted(0.0, 4.0) == 0 and shifted(0.7, 1.0) == pytest.approx(0.7)
+
+
+def test_half_of_the_training_sees_the_levels_where_large_patches_are_settled() -> None:
+    samples = Samples(pairs(8), SMALL, 3)
+    levels = np.array([float(samples[i][5]) for i in range(1200)])
+    even, late = 0.1, 1 - 2 / math.pi * math.atan(math.tan(math.pi / 2 * 0.9) / BY)
+    share = (1 - LATE) * even + LATE * late
+    assert abs((levels > 0.9).mean() - share) < 4 * math.sqrt(share / 1200) and levels.max() < 1
+    plain = Samples(pairs(200), SMALL, 3, plain=True)
+    assert np.mean([float(plain[i][5]) > 0.9 for i in range(200)]) < 0.2, "held-out losses stay comparable"
 
 
 def test_one_pair_is_learned() -> None:

@@ -136,6 +136,23 @@ def test_what_was_taught_is_painted_and_good_changes_nothing(learned: Path, base
     assert told["steps"] == HOW.steps and load_weights(learned / WEIGHTS)[1].trained == HOW.steps
 
 
+def test_types_that_differ_in_nothing_but_their_change_are_told_apart(base: Path, tmp_path: Path) -> None:
+    """The code of a type is all that tells them, and must get away from what it starts as in few fine steps."""
+    light = [
+        replace(e, image=codes(e.image / 255 + 2 * DARKER * e.mask[..., None]), damage="light") for e in EXAMPLES[:5]
+    ]
+    how = replace(HOW, steps=200, learning_rate=5e-4, draws=60)
+    teach([*EXAMPLES[:5], *light], tmp_path, how, lambda _: None, base)
+    painter = TinyPainter(tmp_path / WEIGHTS)
+    image = np.repeat(surface(77)[..., :1], 3, 2)
+    crop = Crop(image, disc(), np.ones((SIDE, SIDE), bool))
+    dark, light = (
+        np.mean([(m - image)[crop.mask].mean() for m in painter.paint([crop] * 4, [kind] * 4, [1, 2, 3, 4])])
+        for kind in ("blemish", "light")
+    )
+    assert light - dark > DARKER, (dark, light)
+
+
 def test_new_types_start_as_the_null_type_and_the_null_type_stays_last() -> None:
     tensors = TinyNet(SMALL).state_dict()
     after = SMALL.model_copy(update={"types": (*SMALL.types, "a", "b")})

@@ -11,6 +11,7 @@ import torch
 
 from core.errors import InputError
 from core.files import sha256_file
+from core.seeds import child
 from defects.generative.memory import enough_memory
 from defects.generative.painter import GOOD, Crop
 from defects.generative.ready import check_device
@@ -18,7 +19,8 @@ from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.diffusion import sample
 from defects.generative.tiny.grain import edited
 from defects.generative.tiny.net import FOLD
-from defects.generative.tiny.weights import WEIGHTS, load_weights
+from defects.generative.tiny.texture import textured
+from defects.generative.tiny.weights import WEIGHTS, load_textons, load_weights
 
 
 class TinyPainter:
@@ -43,6 +45,7 @@ class TinyPainter:
         check_device(device)
         path = weights or WEIGHTS
         self._net, self._config, about = load_weights(path)
+        self._textons = load_textons(path)
         self._net.to(device)
         self._device = device
         self.size, self.types = self._config.size, self._config.types
@@ -61,6 +64,15 @@ class TinyPainter:
         for crop, kind in zip(crops, damage, strict=True):
             self._refuse(crop, kind)
         return [self._painted(*given) for given in zip(crops, damage, seeds, strict=True)]
+
+    def finish(
+        self, photo: np.ndarray, painted: np.ndarray, mask: np.ndarray, damage: str, seed: int, part: np.ndarray
+    ) -> np.ndarray:
+        """See `Finisher.finish`: detail deep inside damage that has a texture of its own is drawn anew."""
+        textons = self._textons.get(damage)
+        if textons is None:
+            return painted
+        return textured(painted, photo, mask, part, textons, child(seed, "texture"))
 
     def _painted(self, crop: Crop, kind: str, seed: int) -> np.ndarray:
         draws = torch.Generator().manual_seed(seed % 2**63)

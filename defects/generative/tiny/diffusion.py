@@ -50,6 +50,13 @@ def shares(level: Tensor) -> tuple[Tensor, Tensor]:
     return angle.cos(), angle.sin()
 
 
+def shifted(level: float, by: float) -> float:
+    """The level at which noise is `by` times as strong against the signal. The mean of a large patch is settled where
+    the noise, averaged over it, is as strong as that mean: at levels that an even spread hardly visits (simple
+    diffusion, Hoogeboom et al. 2023)."""
+    return math.atan(by * math.tan(level * math.pi / 2)) * 2 / math.pi
+
+
 def loss(net: TinyNet, batch: Batch) -> Tensor:
     """(b,) mean squared error over each mask, weighted by its level. Small masks count nearly as much as large ones."""
     signal, noise = shares(batch.level)

@@ -16,7 +16,7 @@ from defects.generative.painter import GOOD
 from defects.generative.tiny.augment import Pair, augmented
 from defects.generative.tiny.condition import condition, scale_code
 from defects.generative.tiny.config import TinyConfig, type_of
-from defects.generative.tiny.diffusion import Batch
+from defects.generative.tiny.diffusion import Batch, shifted
 from defects.generative.tiny.net import FOLD
 
 Augment = Callable[[Pair, np.random.Generator], Pair]
@@ -24,6 +24,8 @@ HOLD_OUT = 16
 """Every shard whose number is a multiple of it is kept for validation."""
 NO_TYPE, NO_DAMAGE, NO_PART, NO_SCALE = 0.12, 0.04, 0.2, 0.25
 """Chances that a training sample hides its type, shows no damage, does not know the part, or the scale."""
+LATE, BY = 0.5, 4.0
+"""Share of training samples whose noise is stronger, and how much."""
 MOST_WINDOWS, VISIBLE = 2, 16
 """Of one pair at one resolution; and the change, in codes of 255, that a tenth of a window's mask must show."""
 
@@ -158,10 +160,13 @@ class Samples(torch.utils.data.Dataset):
         change = np.moveaxis(pair.defected - pair.clean, 2, 0) / self.config.change_scale * mask
         kind = self.config.types.index(pair.kind) if pair.kind else self.config.null
         noise = rng.standard_normal(change.shape).astype(np.float32)
+        level = float(rng.random())
+        if not self.plain and rng.random() < LATE:
+            level = shifted(level, BY)
         return (
             torch.from_numpy(change.astype(np.float32)), torch.from_numpy(condition(pair.clean, pair.mask, pair.part)),
             torch.from_numpy(mask), torch.tensor(kind), torch.tensor(scale_code(pair.mm_per_px)),
-            torch.tensor(np.float32(rng.random())), torch.from_numpy(noise * mask),
+            torch.tensor(np.float32(level)), torch.from_numpy(noise * mask),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.files import atomic_path
-from defects.generative.painter import Crop, Painter
+from defects.generative.painter import Crop, Finisher, Painter
 from defects.generative.tiny.pairs import Pairs
 
 HEIGHT = 14
@@ -22,11 +22,17 @@ def strip(painter: Painter, pairs: Pairs, i: int, samples: int = 2) -> np.ndarra
     crop = Crop(pair.clean, pair.mask, pair.part, pair.mm_per_px)
     made = painter.paint([crop] * samples, [pair.kind] * samples, list(range(samples)))
     mask = np.repeat(pair.mask[..., None].astype(np.float32), 3, 2)
-    row = np.concatenate([pair.clean, mask, pair.defected, *made], 1)
-    picture = np.rint(np.clip(row, 0, 1) * 255).astype(np.uint8)
+    clean, white, truth, *shown = (_codes(v) for v in (pair.clean, mask, pair.defected, *made))
+    if isinstance(painter, Finisher):
+        shown = [painter.finish(clean, v, pair.mask, pair.kind, k, pair.part) for k, v in enumerate(shown)]
+    picture = np.concatenate([clean, white, truth, *shown], 1)
     caption = np.zeros((HEIGHT, picture.shape[1], 3), np.uint8)
     cv2.putText(caption, pair.kind, (3, HEIGHT - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
     return np.concatenate([caption, picture])
+
+
+def _codes(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def sheet(path: Path, painter: Painter, pairs: Pairs, each: int = 2, columns: int = 2) -> int:

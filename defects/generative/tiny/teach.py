@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +31,18 @@ from defects.generative.tiny.heal import grown, healed
 from defects.generative.tiny.net import FOLD
 from defects.generative.tiny.pairs import Pairs, somewhere
 from defects.generative.tiny.strips import sheet
+from defects.generative.tiny.texture import textons_of
 from defects.generative.tiny.train import WEIGHTS, Origin, Training, train
 from defects.generative.tiny.weights import WEIGHTS as SHIPPED
-from defects.generative.tiny.weights import load_weights
+from defects.generative.tiny.weights import load_textons, load_weights
 
 STRIPS = "strips.png"
 MOST_DONORS = 32
+TYPES_FASTER = 25.0
+"""Codes of types are about 1 large, and the rate of the network is fine enough to keep what it knows: at that rate new
+types would stay what they start as, and the damage of all be that of their mean."""
 RIM_PX = 2
 """What is healed beyond the mask."""
-SLACK = (0.5, 0.3, 0.2)
-"""Chances of a mask grown by so many pixels: people draw masks a little too large, too."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,12 @@ def teach(
     shown = pairs_of(examples, config, how)
     run = Training(
         how.steps, how.batch, rate=how.learning_rate, warm=min(50, how.steps), decay=0.99, seed=how.seed,
-        crop=config.size // 2, whole=0.25, save_every=how.save_every, device=how.device,
+        crop=config.size // 2, whole=0.25, save_every=how.save_every, device=how.device, types_faster=TYPES_FASTER,
     )  # fmt: skip
+    textons = load_textons(weights) | textons_of(examples, how.seed)
+    origin = Origin(extended(net.state_dict(), before, config), about, textons)
     with enough_memory(f"a batch of {how.batch}", "use a smaller --batch"):
-        train(out, shown, None, config, run, say, Origin(extended(net.state_dict(), before, config), about), as_is)
+        train(out, shown, None, config, run, say, origin, as_is)
     sheet(out / STRIPS, TinyPainter(out / WEIGHTS, device=how.device), shown)
     return out
 
@@ -106,7 +110,6 @@ def pairs_of(examples: Sequence[Example], config: TinyConfig, how: Teaching) -> 
     for k in range(how.draws):
         rng = child(how.seed, "draw", k)
         example = draw(examples, rng, how.moves)
-        example = replace(example, mask=_beside(example.mask, int(rng.choice(len(SLACK), p=SLACK))))
         if example.mask.all():
             continue  # moved until nothing sound is left in the picture
         places = windows(example.mask, config.sizes, FOLD)

@@ -35,7 +35,8 @@ class Training:
     """steps: in all. batch: samples a step. rate: greatest learning rate, after `warm` steps; it falls to a twentieth
     along a cosine. decay: of the exponential mean of the weights, once it is warm. save_every: steps between
     checkpoints. minutes: stop after so long, with a checkpoint (None: never). crop: see `Samples`; it may change from
-    one call to the next. whole: share of the steps, at the end, that sees whole crops instead."""
+    one call to the next. whole: share of the steps, at the end, that sees whole crops instead. types_faster: rate of
+    the table of types over that of the network."""
 
     steps: int
     batch: int = 16
@@ -50,15 +51,18 @@ class Training:
     workers: int = 0
     device: str = "cpu"
     half: bool = True
+    types_faster: float = 1.0
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where a training starts from and what is kept with its weights. tensors: of a trained network; none: drawn at
-    random. about: further entries of the weights' header; a training goes on only where they are the same."""
+    random. about: further entries of the weights' header; a training goes on only where they are the same. textons:
+    written into the weights beside the network."""
 
     tensors: Mapping[str, torch.Tensor] | None = None
     about: Mapping[str, str] = field(default_factory=dict)
+    textons: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -115,7 +119,11 @@ def begin(config: TinyConfig, how: Training, origin: Origin | None = None) -> St
         net.load_state_dict(origin.tensors)
     net = net.to(how.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    optimizer = torch.optim.AdamW(net.parameters(), lr=how.rate, betas=(0.9, 0.99), weight_decay=1e-2)
+    groups = [
+        {"params": [p for name, p in net.named_parameters() if name.startswith("kinds.")], "faster": how.types_faster},
+        {"params": [p for name, p in net.named_parameters() if not name.startswith("kinds.")], "faster": 1.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=how.rate, betas=(0.9, 0.99), weight_decay=1e-2)
     return State(net, mean, optimizer)
 
 
@@ -144,7 +152,7 @@ class _Numbers(Sampler[int]):
 def advance(state: State, batch: Batch, how: Training) -> np.ndarray:
     """One step of the optimizer and of the mean; (b,) losses."""
     for group in state.optimizer.param_groups:
-        group["lr"] = rate_at(state.step, how)
+        group["lr"] = group["faster"] * rate_at(state.step, how)
     state.net.train()
     with torch.autocast(torch.device(how.device).type, torch.bfloat16, enabled=how.half):
         error = loss(state.net, batch.to(how.device))
@@ -204,7 +212,7 @@ def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict,
     about = {"training": json.dumps(asdict(how)), **origin.about}
     write_bytes(out / CHECKPOINT, save(plain, {"step": str(state.step), "config": config.model_dump_json(), **about}))
     trained = config.model_copy(update={"trained": config.trained + state.step})
-    save_weights(out / WEIGHTS, state.mean, trained, about)
+    save_weights(out / WEIGHTS, state.mean, trained, about, origin.textons)
     log = out / LOG
     before = log.read_text().splitlines() if log.exists() else []
     kept = [x for x in before if json.loads(x)["step"] < state.step]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
@@ -13,22 +15,48 @@ from core.errors import InputError
 from core.files import write_bytes
 from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.net import TinyNet
+from defects.generative.tiny.texture import checked
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "tiny.safetensors"
 """The shipped weights."""
 CONFIG = "flawsmith_tiny"
+TEXTON = "texton."
+"""Begins the names of tensors that are no part of the network: textons (`tiny.texture`), one tensor a type."""
 PICKLED = {".pt", ".pth", ".ckpt", ".bin", ".pkl"}
 
 
-def save_weights(path: Path, tensors: dict[str, torch.Tensor], config: TinyConfig, about: dict[str, str]) -> None:
-    """Write tensors (named as `TinyNet.state_dict`) in float16. about: further header entries, texts."""
-    halves = {k: v.detach().to("cpu", torch.float16).contiguous() for k, v in sorted(tensors.items())}
+def save_weights(
+    path: Path, tensors: Mapping[str, torch.Tensor], config: TinyConfig, about: Mapping[str, str],
+    textons: Mapping[str, np.ndarray] | None = None,
+) -> None:  # fmt: skip
+    """Write tensors (named as `TinyNet.state_dict`) and textons (by type) in float16. about: further header entries,
+    texts."""
+    every = {**tensors, **{TEXTON + kind: torch.from_numpy(kernels) for kind, kernels in (textons or {}).items()}}
+    halves = {k: v.detach().to("cpu", torch.float16).contiguous() for k, v in sorted(every.items())}
     write_bytes(path, save(halves, {**about, CONFIG: config.model_dump_json()}))
 
 
 def load_weights(path: Path = WEIGHTS) -> tuple[TinyNet, TinyConfig, dict[str, str]]:
     """The network in float32, its configuration and the other header entries. InputError for a file that is missing,
     pickled, damaged, no embedded model, or whose tensors are not exactly the network's."""
+    tensors, config, header = _read(path)
+    tensors = {name: v for name, v in tensors.items() if not name.startswith(TEXTON)}
+    net = TinyNet(config)
+    refuse_unlike(path.name, tensors, net.state_dict())
+    net.load_state_dict(tensors)
+    return net.eval(), config, {k: v for k, v in header.items() if k != CONFIG}
+
+
+def load_textons(path: Path = WEIGHTS) -> dict[str, np.ndarray]:
+    """Type -> textons, float32; none where no large damage was ever taught. InputError as `load_weights`."""
+    tensors, config, _ = _read(path)
+    found = {name[len(TEXTON) :]: v.numpy() for name, v in tensors.items() if name.startswith(TEXTON)}
+    if wrong := checked(found, config.types):
+        raise InputError(f"{path.name} has {wrong}", "textons as train-inpaint writes them", "teach it again")
+    return found
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], TinyConfig, dict[str, str]]:
     if not path.is_file():
         raise InputError(
             f"{path} does not exist", "weights of the embedded model", "reinstall flawsmith, or run tools/train_tiny.py"
@@ -48,10 +76,7 @@ def load_weights(path: Path = WEIGHTS) -> tuple[TinyNet, TinyConfig, dict[str, s
             f"{path.name} holds no embedded model ({' '.join(str(error).split())[:120]})",
             f"a safetensors file with '{CONFIG}' in its header", "use the file that tools/train_tiny.py wrote",
         ) from error  # fmt: skip
-    net = TinyNet(config)
-    refuse_unlike(path.name, tensors, net.state_dict())
-    net.load_state_dict(tensors)
-    return net.eval(), config, {k: v for k, v in header.items() if k != CONFIG}
+    return tensors, config, header
 
 
 def refuse_unlike(name: str, given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
