@@ -113,7 +113,7 @@ def spoiled_cases(chosen: argparse.Namespace) -> Iterator[Case]:
         ("ftc06_primer", "masks shifted by (4, -6) px", ("masks",), spoil.shifted),
         ("featuretype_powder", "masks of the next frame", ("masks",), spoil.of_other_frames),
         ("shaft_primer", "2 degrees of pose noise", ("poses",), noisy_poses),
-        ("wingnut_powder", "half ring", ("coverage",), spoil.half_ring),
+        ("wingnut_powder", "half ring", ("no view within",), spoil.half_ring),
         ("housing_powder", "lamp moved half way", ("light",), lamp_moved),
         ("housing_powder", "lamp moved after 3 of 10", ("light",), lamp_moved_early),
         ("padlock_own", "blurred, sigma 2.5 px", ("sharpness",), spoil.blurred),
