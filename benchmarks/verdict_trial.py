@@ -117,7 +117,7 @@ def spoiled_cases(chosen: argparse.Namespace) -> Iterator[Case]:
         ("housing_powder", "lamp moved half way", ("light",), lamp_moved),
         ("housing_powder", "lamp moved after 3 of 10", ("light",), lamp_moved_early),
         ("padlock_own", "blurred, sigma 2.5 px", ("sharpness",), spoil.blurred),
-        ("spot_own", "poses in OpenCV axes", ("convention", "axes"), spoil.wrong_convention),
+        ("spot_own", "poses in OpenCV axes", ("flipped (OpenGL against OpenCV)",), spoil.wrong_convention),
         ("housing_powder", "part turned 5 degrees half way", ("poses",), spoil.part_moved),
         ("wingnut_on_paper", "empty plate, no masks", ("there is a part",), empty_plate),
     ):
