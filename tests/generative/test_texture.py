@@ -122,6 +122,7 @@ def test_weights_keep_textons_and_the_painter_uses_them(plain: Path) -> None:
     ("kind", "kernels", "said"),
     [
         ("rusty", np.zeros((1, SIDE, SIDE, 3)), "none of its types"),
+        (GOOD, np.zeros((1, SIDE, SIDE, 3)), "none of its types of damage"),
         ("pit", np.zeros((1, 8, 8, 3)), "shape (1, 8, 8, 3)"),
         ("pit", np.zeros((MOST + 1, SIDE, SIDE, 3)), "shape"),
         ("pit", np.full((1, SIDE, SIDE, 3), np.nan), "no numbers"),

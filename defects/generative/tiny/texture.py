@@ -137,8 +137,8 @@ def _surroundings(image: np.ndarray, mask: np.ndarray, part: np.ndarray) -> np.n
 def checked(textons: Mapping[str, np.ndarray], types: Sequence[str]) -> str:
     """What is wrong with textons that came with a file, or nothing."""
     for kind, kernels in textons.items():
-        if kind not in types:
-            return f"a texton of '{kind}', which is none of its types"
+        if kind not in types or kind == GOOD:
+            return f"a texton of '{kind}', which is none of its types of damage"
         if kernels.ndim != 4 or kernels.shape[1:] != (SIDE, SIDE, 3) or not 0 < len(kernels) <= MOST:
             return f"a texton of '{kind}' with shape {kernels.shape}, expected (1 to {MOST}, {SIDE}, {SIDE}, 3)"
         if not np.isfinite(kernels).all():
