@@ -138,8 +138,8 @@ PRESETS = {
         "draft",
         (
             Stage(96, 0.05, 240, 3e-2, 0.5, still=120),
-            Stage(128, 0.03, 150, 2e-2, 0.3),
-            Stage(192, 0.02, 150, 1e-2, outlier_limit=40.0),
+            Stage(128, 0.03, 300, 2e-2, 0.3),
+            Stage(192, 0.02, 250, 1e-2, outlier_limit=40.0),
         ),
         hull_resolution=96,
         opening_cells=40,
