@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered  # noqa: E402
-from inpaint_realism import realism, stacked  # noqa: E402
+from inpaint_realism import Realism, realism, stacked  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
@@ -180,22 +180,24 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, tuple[float, float]]) -> str:
+def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism]) -> str:
     lines = [f"### {ground.name}: {len(ground.tasks)} masks", "",
-             "| painter | px outside | label IoU | no-op | seam | AUC | kernel distance | CPU s |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+             "| painter | px outside | label IoU | no-op | seam | AUC | over copy-paste | kernel distance "
+             "| over copy-paste | CPU s |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, m in made.items():
         far = real.get(name)
+        over = [f"{d:+.2f} ({low:+.2f} to {high:+.2f})" for d, low, high in far.over] if far and far.over else ["", ""]
         cells = [
             str(m.outside), f"{np.mean(m.overlaps):.2f}" if m.overlaps else "-", f"{m.quiet / len(ground.tasks):.0%}",
-            f"{np.median(m.seams):.2f}" if m.seams else "-", f"{far[0]:.2f}" if far else "-",
-            f"{far[1]:.2f}" if far else "-", f"{np.median(m.seconds):.2f}",
+            f"{np.median(m.seams):.2f}" if m.seams else "-", f"{far.auc:.2f}" if far else "-",
+            over[0], f"{far.distance:.2f}" if far else "-", over[1], f"{np.median(m.seconds):.2f}",
         ]  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def judged(ground: Ground, made: Mapping[str, Made], steps: int, seed: int) -> dict[str, tuple[float, float]]:
+def judged(ground: Ground, made: Mapping[str, Made], steps: int, seed: int) -> dict[str, Realism]:
     """AUC and kernel distance of every row with enough images."""
     rows = {n: m.shown for n, m in made.items() if len(m.shown) >= LEAST}
     if not rows or len(ground.real) < LEAST:

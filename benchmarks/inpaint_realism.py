@@ -7,18 +7,21 @@ mask against its surroundings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from inpaint_nets import Judge, taught
-from inpaint_stats import auc, kernel_distance
+from inpaint_stats import about, auc, halved, kernel_distance
 from scipy import ndimage
 
 from core.seeds import child, child_seed
 
 FOLDS, REPEATS = 5, 3
+HALVES, LEAST = 400, 4
+"""Halves of the tiles that an interval is from, and samples of a kind that a half needs."""
 RING_PX = 8
 BANDS = ((0.0, 0.7), (0.7, 1.4), (1.4, 2.8), (2.8, 5.6))
 """Blurs, pixels, between which a band of detail lies."""
@@ -65,26 +68,64 @@ def features_of(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (np.sign(told) * np.log1p(np.abs(told))).astype(np.float32)
 
 
+class Realism(NamedTuple):
+    """auc: of the classifier, 0.5 is not told apart. distance: of the features. over: (AUC, distance) beyond those of
+    the row that is compared with, each (difference, low, high) by tile; none for that row itself."""
+
+    auc: float
+    distance: float
+    over: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+
+
+class _Row(NamedTuple):
+    """features: (n, d) of the real, then of the painted. real: (n,) bool. groups: (n,). scores: REPEATS times (n,)."""
+
+    features: np.ndarray
+    real: np.ndarray
+    groups: np.ndarray
+    scores: list[np.ndarray]
+
+    def figures(self, on: np.ndarray) -> np.ndarray:
+        """(2,) AUC and kernel distance of the samples that are `on` (n,) bool; NaN with fewer than LEAST of a kind."""
+        mine, theirs = on & self.real, on & ~self.real
+        if min(mine.sum(), theirs.sum()) < LEAST:
+            return np.full(2, np.nan)
+        area = float(np.mean([auc(s[mine], s[theirs]) for s in self.scores]))
+        return np.array([area, kernel_distance(self.features[mine], self.features[theirs])])
+
+
 def realism(
     real: np.ndarray, made: Mapping[str, np.ndarray], groups: np.ndarray, made_groups: Mapping[str, np.ndarray],
-    steps: int, seed: int,
-) -> dict[str, tuple[float, float]]:  # fmt: skip
-    """(AUC, kernel distance) of each row. real, made[row]: (n, d) features. groups: (n,) whole numbers; those of one
-    group are never in the taught and the judged part at once.
+    steps: int, seed: int, against: str = "copy-paste",
+) -> dict[str, Realism]:  # fmt: skip
+    """Every row, and how far it is from the row `against`, where that is there. real, made[row]: (n, d) features.
+    groups: (n,) whole numbers; those of one group are never in the taught and the judged part at once.
 
     AUC: cross-validated over FOLDS folds of groups, mean over REPEATS ways to fold. Below 0.5 is chance.
     """
-    found = {}
+    rows = {}
     for name, features in made.items():
         both = np.concatenate([real, features])
         which = np.repeat([1, 0], [len(real), len(features)])
-        areas = []
+        whose, scores = np.concatenate([groups, made_groups[name]]), []
         for k in range(REPEATS):
-            fold = _folds(np.concatenate([groups, made_groups[name]]), child(seed, "folds", k))
-            scores = _judged(both, which, fold, steps, child_seed(seed, name, k))
-            areas.append(auc(scores[which == 1], scores[which == 0]))
-        found[name] = float(np.mean(areas)), kernel_distance(real, features)
-    return found
+            fold = _folds(whose, child(seed, "folds", k))
+            scores.append(_judged(both, which, fold, steps, child_seed(seed, name, k)))
+        rows[name] = _Row(both, which == 1, whose, scores)
+    every = np.unique(np.concatenate([row.groups for row in rows.values()])) if rows else np.zeros(0)
+    halves = halved(every, HALVES, child(seed, "halves"))
+    found = {name: row.figures(np.ones(len(row.real), bool)) for name, row in rows.items()}
+    parts = {
+        name: np.array([row.figures(np.isin(row.groups, every[half])) for half in halves]) for name, row in rows.items()
+    }
+    told = {}
+    for name, (area, distance) in found.items():
+        over = None
+        if against in rows and name != against:
+            gain, spread = found[name] - found[against], parts[name] - parts[against]
+            over = about(float(gain[0]), spread[:, 0]), about(float(gain[1]), spread[:, 1])
+        told[name] = Realism(float(area), float(distance), over)
+    return told
 
 
 def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -35,6 +35,19 @@ def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
     return float(same - 2 * kernel(a, b).mean())
 
 
+def halved(groups: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, groups) bool: half of the groups each. What a statistic does from half to half is its standard error over
+    groups (delete-half jackknife, Shao and Wu 1989). Unlike a bootstrap it draws nothing twice, which a kernel distance
+    would take for likeness."""
+    return np.argsort(rng.random((count, len(groups))), axis=1) < len(groups) // 2
+
+
+def about(value: float, halves: np.ndarray) -> tuple[float, float, float]:
+    """A value with its 95 % interval from what it is on `halved` groups; NaN, where a half has none, is left out."""
+    spread = 1.96 * float(np.nanstd(halves)) if np.isfinite(halves).sum() > 1 else float("nan")
+    return value, value - spread, value + spread
+
+
 def histograms(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(2, BINS) counts of pixels off and on the mask by score in [0, 1]."""
     where = np.minimum((scores * BINS).astype(int), BINS - 1)

@@ -16,9 +16,11 @@ from inpaint_data import photographs, random_case, rendered, tiles
 from inpaint_realism import features_of, realism, stacked
 from inpaint_stats import (
     BINS,
+    about,
     auc,
     average_precision,
     draws_of,
+    halved,
     histograms,
     interval,
     kernel_distance,
@@ -135,10 +137,25 @@ def test_a_classifier_cannot_tell_copies_and_tells_what_differs() -> None:
     real, alike = stacked(plates("real", 30)), stacked(plates("alike", 30))
     groups = np.arange(60)
     made = {"alike": alike, "rough": stacked(plates("rough", 30, 10)), "deep": stacked(plates("deep", 60))}
-    found = realism(real, made, groups, dict.fromkeys(made, groups), 80, 1)
-    assert 0.3 < found["alike"][0] < 0.7
-    assert found["rough"][0] > 0.9 and found["deep"][0] > 0.8
-    assert found["alike"][1] < 0.2 * found["rough"][1]
+    found = realism(real, made, groups, dict.fromkeys(made, groups), 80, 1, "rough")
+    assert 0.3 < found["alike"].auc < 0.7
+    assert found["rough"].auc > 0.9 and found["deep"].auc > 0.8
+    assert found["alike"].distance < 0.2 * found["rough"].distance
+    assert found["rough"].over is None and found["alike"].over is not None
+    for (gap, low, high), whole in zip(found["alike"].over, zip(found["alike"], found["rough"]), strict=False):
+        assert gap == pytest.approx(whole[0] - whole[1]) and low < gap < high < 0, "better, beyond the interval"
+
+
+def test_an_interval_from_halves_holds_the_truth_as_often_as_it_says() -> None:
+    rng = child(4, "halves")
+    held = 0
+    for _ in range(200):
+        own = rng.normal(3.0, 1.0, 30)
+        parts = np.array([own[half].mean() for half in halved(np.arange(30), 200, rng)])
+        low, high = about(float(own.mean()), parts)[1:]
+        held += low <= 3.0 <= high
+    assert 0.88 < held / 200 < 0.99
+    assert np.isnan(about(1.0, np.array([np.nan, np.nan]))[1])
 
 
 def test_features_say_nothing_of_exposure() -> None:
