@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered  # noqa: E402
-from inpaint_realism import Realism, realism, stacked  # noqa: E402
+from inpaint_realism import FIGURES, Realism, crops, realism  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
@@ -181,31 +181,39 @@ def memory(row: str, asked: argparse.Namespace) -> float:
 
 
 def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism]) -> str:
-    lines = [f"### {ground.name}: {len(ground.tasks)} masks", "",
-             "| painter | px outside | label IoU | no-op | seam | AUC | over copy-paste | kernel distance "
-             "| over copy-paste | CPU s |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    heads = ["painter", "px outside", "label IoU", "no-op", "seam"]
+    for name in FIGURES:
+        heads += [name, "over copy-paste"]
+    lines = [f"### {ground.name}: {len(ground.tasks)} masks", "", f"| {' | '.join([*heads, 'CPU s'])} |"]
+    lines.append("| --- " * (len(heads) + 1) + "|")
     for name, m in made.items():
-        far = real.get(name)
-        over = [f"{d:+.2f} ({low:+.2f} to {high:+.2f})" for d, low, high in far.over] if far and far.over else ["", ""]
         cells = [
             str(m.outside), f"{np.mean(m.overlaps):.2f}" if m.overlaps else "-", f"{m.quiet / len(ground.tasks):.0%}",
-            f"{np.median(m.seams):.2f}" if m.seams else "-", f"{far.auc:.2f}" if far else "-",
-            over[0], f"{far.distance:.2f}" if far else "-", over[1], f"{np.median(m.seconds):.2f}",
+            f"{np.median(m.seams):.2f}" if m.seams else "-", *_told(real.get(name)), f"{np.median(m.seconds):.2f}",
         ]  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def judged(ground: Ground, made: Mapping[str, Made], steps: int, seed: int) -> dict[str, Realism]:
-    """AUC and kernel distance of every row with enough images."""
-    rows = {n: m.shown for n, m in made.items() if len(m.shown) >= LEAST}
+def _told(found: Realism | None) -> list[str]:
+    """Each figure, and its gap to copy-paste with the interval."""
+    cells = []
+    for k in range(len(FIGURES)):
+        known = found is not None and np.isfinite(found.values[k])
+        cells.append(f"{found.values[k]:.2f}" if found and known else "-")
+        gap = found.over[k] if found and known and found.over else None
+        cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*gap) if gap else "")
+    return cells
+
+
+def judged(ground: Ground, done: Mapping[str, Made], steps: int, seed: int) -> dict[str, Realism]:
+    """Realism of every row with enough images."""
+    rows = {n: m.shown for n, m in done.items() if len(m.shown) >= LEAST}
     if not rows or len(ground.real) < LEAST:
         return {}
-    real = stacked([(image, mask) for image, mask, _ in ground.real])
-    crops = {n: stacked([(image, task.mask) for task, image, _ in shown]) for n, shown in rows.items()}
-    groups = {n: np.array([task.group for task, _, _ in shown]) for n, shown in rows.items()}
-    return realism(real, crops, np.array([g for _, _, g in ground.real]), groups, steps, child_seed(seed, "realism"))
+    real = crops([(r.image, r.mask, r.group, r.damage) for r in ground.real])
+    made = {n: crops([(i, t.mask, t.group, t.damage) for t, i, _ in shown]) for n, shown in rows.items()}
+    return realism(real, made, steps, child_seed(seed, "realism"))
 
 
 def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed: int) -> str:
@@ -218,8 +226,8 @@ def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed:
             sets[f"{n} + overlay"] = sets[n][::2] + sets["overlay"][1::2]
     sets["given real defects"] = [shot(e.image, e.mask) for e in ground.given]
     sets = {n: kept for n, s in sets.items() if (kept := [x for x in s if x.mask.any()])}
-    test = [shot(image, mask) for image, mask, _ in ground.real]
-    tiles = np.unique([g for _, _, g in ground.real], return_inverse=True)[1]
+    test = [shot(r.image, r.mask) for r in ground.real]
+    tiles = np.unique([r.group for r in ground.real], return_inverse=True)[1]
     good, quiet = ([shot(i, np.zeros(i.shape[:2], bool)) for i in images] for images in (ground.good, ground.quiet))
     trials: dict[str, list[Trial]] = {}
     for name, shots in sets.items():

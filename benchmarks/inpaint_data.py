@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,15 +40,24 @@ class Task:
     mm_per_px: float = float("nan")
 
 
+class Real(NamedTuple):
+    """A picture of real damage, or on crops of rendered. group: as in `Task`."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    group: int
+    damage: str
+
+
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """name: of the ground. given: examples for painters. tasks: what each painter paints. real: (image, mask, group)
-    of damage that no painter saw. good, quiet: photographs without damage for teaching, and for thresholds."""
+    """name: of the ground. given: examples for painters. tasks: what each painter paints. real: damage that no painter
+    saw. good, quiet: photographs without damage for teaching, and for thresholds."""
 
     name: str
     given: tuple[Example, ...]
     tasks: tuple[Task, ...]
-    real: tuple[tuple[np.ndarray, np.ndarray, int], ...]
+    real: tuple[Real, ...]
     good: tuple[np.ndarray, ...] = ()
     quiet: tuple[np.ndarray, ...] = ()
 
@@ -60,7 +70,9 @@ def photographs(examples: Sequence[Example], count: int, seed: int) -> Ground:
     order = {k: sorted({tile[i] for i, e in enumerate(examples) if e.damage == k}) for k in (*kinds, GOOD)}
     part = {t: n % GIVEN for k in order for n, t in enumerate(order[k])}
     given = tuple(e for i, e in enumerate(examples) if e.damage != GOOD and part[tile[i]] == 0)
-    real = tuple((e.image, e.mask, tile[i]) for i, e in enumerate(examples) if e.damage != GOOD and part[tile[i]])
+    real = tuple(
+        Real(e.image, e.mask, tile[i], e.damage) for i, e in enumerate(examples) if e.damage != GOOD and part[tile[i]]
+    )
     good = [[(e.image, tile[i]) for i, e in enumerate(examples) if e.damage == GOOD and part[tile[i]] == p]
             for p in range(GIVEN)]  # fmt: skip
     if not all((given, real, *good)):
@@ -131,7 +143,7 @@ def rendered(files: Sequence[Path], count: int) -> Ground:
     kinds = {t.damage for t in given}
     chosen = [t for t in rows if all(t is not g for g in given) and t.damage in kinds][:count]
     examples = tuple(Example(t.truth, t.mask, t.part, t.damage) for t in given)  # type: ignore[arg-type]
-    real = tuple((t.truth, t.mask, t.group) for t in chosen if t.truth is not None)
+    real = tuple(Real(t.truth, t.mask, t.group, t.damage) for t in chosen if t.truth is not None)
     return Ground("rendered crops", examples, tuple(chosen), real)
 
 

@@ -20,6 +20,9 @@ from scipy import ndimage
 from core.seeds import child, child_seed
 
 FOLDS, REPEATS = 5, 3
+FIGURES = ("AUC", "kernel distance", "by type")
+"""By type: mean of the kernel distances within each type of damage. One over all types is small, too, for a painter
+whose types look like each other's."""
 HALVES, LEAST = 400, 4
 """Halves of the tiles that an interval is from, and samples of a kind that a half needs."""
 RING_PX = 8
@@ -68,64 +71,86 @@ def features_of(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (np.sign(told) * np.log1p(np.abs(told))).astype(np.float32)
 
 
-class Realism(NamedTuple):
-    """auc: of the classifier, 0.5 is not told apart. distance: of the features. over: (AUC, distance) beyond those of
-    the row that is compared with, each (difference, low, high) by tile; none for that row itself."""
+class Crops(NamedTuple):
+    """features: (n, d). groups: (n,) whole numbers; those of one group are never in the taught and the judged part at
+    once. kinds: (n,) types of damage."""
 
-    auc: float
-    distance: float
-    over: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    features: np.ndarray
+    groups: np.ndarray
+    kinds: np.ndarray
+
+
+class Realism(NamedTuple):
+    """values: FIGURES of a row. over: each beyond that of the row that is compared with, (difference, low, high) by
+    groups; none for that row itself."""
+
+    values: tuple[float, ...]
+    over: tuple[tuple[float, float, float], ...] | None = None
 
 
 class _Row(NamedTuple):
-    """features: (n, d) of the real, then of the painted. real: (n,) bool. groups: (n,). scores: REPEATS times (n,)."""
+    """Real crops, then painted. real: (n,) bool. scores: REPEATS times (n,), of a classifier that never saw the
+    group."""
 
-    features: np.ndarray
+    crops: Crops
     real: np.ndarray
-    groups: np.ndarray
     scores: list[np.ndarray]
 
-    def figures(self, on: np.ndarray) -> np.ndarray:
-        """(2,) AUC and kernel distance of the samples that are `on` (n,) bool; NaN with fewer than LEAST of a kind."""
+    def figures(self, on: np.ndarray) -> tuple[np.ndarray, frozenset[str]]:
+        """FIGURES of the crops that are `on` (n,) bool, NaN where there are too few, and the types of the last one."""
         mine, theirs = on & self.real, on & ~self.real
         if min(mine.sum(), theirs.sum()) < LEAST:
-            return np.full(2, np.nan)
+            return np.full(len(FIGURES), np.nan), frozenset()
         area = float(np.mean([auc(s[mine], s[theirs]) for s in self.scores]))
-        return np.array([area, kernel_distance(self.features[mine], self.features[theirs])])
+        features, found = self.crops.features, {}
+        for kind in np.unique(self.crops.kinds[theirs]):
+            one, two = (side & (self.crops.kinds == kind) for side in (mine, theirs))
+            if min(one.sum(), two.sum()) >= 2:
+                found[str(kind)] = kernel_distance(features[one], features[two])
+        by_type = float(np.mean(list(found.values()))) if found else np.nan
+        return np.array([area, kernel_distance(features[mine], features[theirs]), by_type]), frozenset(found)
+
+
+def crops(shown: Sequence[tuple[np.ndarray, np.ndarray, int, str]]) -> Crops:
+    """image (h, w, 3) uint8, mask (h, w) bool, group and type of each."""
+    images, masks, groups, kinds = zip(*shown, strict=True)
+    return Crops(stacked(list(zip(images, masks, strict=True))), np.array(groups), np.array(kinds))
 
 
 def realism(
-    real: np.ndarray, made: Mapping[str, np.ndarray], groups: np.ndarray, made_groups: Mapping[str, np.ndarray],
-    steps: int, seed: int, against: str = "copy-paste",
-) -> dict[str, Realism]:  # fmt: skip
-    """Every row, and how far it is from the row `against`, where that is there. real, made[row]: (n, d) features.
-    groups: (n,) whole numbers; those of one group are never in the taught and the judged part at once.
+    real: Crops, made: Mapping[str, Crops], steps: int, seed: int, against: str = "copy-paste"
+) -> dict[str, Realism]:
+    """Every row, and how far it is from the row `against`, where that is there.
 
     AUC: cross-validated over FOLDS folds of groups, mean over REPEATS ways to fold. Below 0.5 is chance.
     """
     rows = {}
-    for name, features in made.items():
-        both = np.concatenate([real, features])
-        which = np.repeat([1, 0], [len(real), len(features)])
-        whose, scores = np.concatenate([groups, made_groups[name]]), []
+    for name, painted in made.items():
+        both = Crops(*(np.concatenate([a, b]) for a, b in zip(real, painted, strict=True)))
+        which = np.repeat([1, 0], [len(real.groups), len(painted.groups)])
+        scores = []
         for k in range(REPEATS):
-            fold = _folds(whose, child(seed, "folds", k))
-            scores.append(_judged(both, which, fold, steps, child_seed(seed, name, k)))
-        rows[name] = _Row(both, which == 1, whose, scores)
-    every = np.unique(np.concatenate([row.groups for row in rows.values()])) if rows else np.zeros(0)
+            fold = _folds(both.groups, child(seed, "folds", k))
+            scores.append(_judged(both.features, which, fold, steps, child_seed(seed, name, k)))
+        rows[name] = _Row(both, which == 1, scores)
+    every = np.unique(np.concatenate([row.crops.groups for row in rows.values()])) if rows else np.zeros(0)
     halves = halved(every, HALVES, child(seed, "halves"))
     found = {name: row.figures(np.ones(len(row.real), bool)) for name, row in rows.items()}
-    parts = {
-        name: np.array([row.figures(np.isin(row.groups, every[half])) for half in halves]) for name, row in rows.items()
-    }
+    parts = {name: np.array([_half(row, every[half], found[name][1]) for half in halves]) for name, row in rows.items()}
     told = {}
-    for name, (area, distance) in found.items():
+    for name, (values, _) in found.items():
         over = None
         if against in rows and name != against:
-            gain, spread = found[name] - found[against], parts[name] - parts[against]
-            over = about(float(gain[0]), spread[:, 0]), about(float(gain[1]), spread[:, 1])
-        told[name] = Realism(float(area), float(distance), over)
+            gain, spread = values - found[against][0], parts[name] - parts[against]
+            over = tuple(about(float(gain[k]), spread[:, k]) for k in range(len(FIGURES)))
+        told[name] = Realism(tuple(float(v) for v in values), over)
     return told
+
+
+def _half(row: _Row, groups: np.ndarray, types: frozenset[str]) -> np.ndarray:
+    """Figures on these groups; what is by type counts only where no type is missing."""
+    values, known = row.figures(np.isin(row.crops.groups, groups))
+    return values if known == types else np.append(values[:-1], np.nan)
 
 
 def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

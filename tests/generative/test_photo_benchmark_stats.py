@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from inpaint_data import photographs, random_case, rendered, tiles
-from inpaint_realism import features_of, realism, stacked
+from inpaint_realism import Crops, features_of, realism, stacked
 from inpaint_stats import (
     BINS,
     about,
@@ -137,13 +137,29 @@ def test_a_classifier_cannot_tell_copies_and_tells_what_differs() -> None:
     real, alike = stacked(plates("real", 30)), stacked(plates("alike", 30))
     groups = np.arange(60)
     made = {"alike": alike, "rough": stacked(plates("rough", 30, 10)), "deep": stacked(plates("deep", 60))}
-    found = realism(real, made, groups, dict.fromkeys(made, groups), 80, 1, "rough")
-    assert 0.3 < found["alike"].auc < 0.7
-    assert found["rough"].auc > 0.9 and found["deep"].auc > 0.8
-    assert found["alike"].distance < 0.2 * found["rough"].distance
+
+    def of(features: np.ndarray) -> Crops:
+        return Crops(features, groups, np.repeat(["pit", "dent"], 30))
+
+    found = realism(of(real), {n: of(f) for n, f in made.items()}, 80, 1, "rough")
+    aucs = {n: f.values[0] for n, f in found.items()}
+    assert 0.3 < aucs["alike"] < 0.7
+    assert aucs["rough"] > 0.9 and aucs["deep"] > 0.8
+    for figure in (1, 2):
+        assert found["alike"].values[figure] < 0.2 * found["rough"].values[figure]
     assert found["rough"].over is None and found["alike"].over is not None
-    for (gap, low, high), whole in zip(found["alike"].over, zip(found["alike"], found["rough"]), strict=False):
-        assert gap == pytest.approx(whole[0] - whole[1]) and low < gap < high < 0, "better, beyond the interval"
+    for k, (gap, low, high) in enumerate(found["alike"].over):
+        assert gap == pytest.approx(found["alike"].values[k] - found["rough"].values[k])
+        assert low < gap < high < 0, "better, beyond the interval"
+
+
+def test_types_that_look_like_each_other_s_are_told_by_the_distance_by_type() -> None:
+    rng = child(5, "types")
+    kinds = np.repeat(["pit", "dent"], 60)
+    real, swapped = (np.concatenate([rng.normal(a, 1, (60, 6)), rng.normal(-a, 1, (60, 6))]) for a in (1.5, -1.5))
+    groups = np.arange(120)
+    found = realism(Crops(real, groups, kinds), {"swapped": Crops(swapped, groups, kinds)}, 20, 1)["swapped"]
+    assert abs(found.values[1]) < 0.1 < 1.0 < found.values[2] and found.over is None
 
 
 def test_an_interval_from_halves_holds_the_truth_as_often_as_it_says() -> None:
@@ -204,7 +220,7 @@ def test_exposures_of_one_tile_stay_together() -> None:
     assert told[0] == told[1] and len({*told[:6]}) == 3 and not {*told[:6]} & {*told[6:]}
     assert len({*tiles(examples())}) == len(examples()), "names without a number are tiles of their own"
     ground = photographs(many, 4, 1)
-    assert {id(e.image) for e in ground.given}.isdisjoint(id(i) for i, _, _ in ground.real)
+    assert {id(e.image) for e in ground.given}.isdisjoint(id(r.image) for r in ground.real)
     with pytest.raises(InputError, match="split by tile"):
         photographs(many[:2] + many[6:8], 4, 1)
 
@@ -220,7 +236,7 @@ def test_rendered_pairs_are_split_and_keep_their_truth(tmp_path: Path) -> None:
              blueprint=kind, mm_per_px=np.full(8, 0.1, np.float32))  # fmt: skip
     ground = rendered([tmp_path / "pairs-00000.npz"], 10)
     assert len(ground.given) == len(ground.tasks) == 4 and {t.damage for t in ground.tasks} == {"dent", "scratch"}
-    for task, (image, _, _) in zip(ground.tasks, ground.real, strict=True):
+    for task, (image, *_) in zip(ground.tasks, ground.real, strict=True):
         assert (image[~task.mask] == task.image[~task.mask]).all() and (image[task.mask] != task.image[task.mask]).all()
         assert not any((e.image == image).all() for e in ground.given)
 
