@@ -149,6 +149,29 @@ def test_a_sampled_change_keeps_the_image_within_range_and_the_mask() -> None:
     assert told.abs().max() > 0.1
 
 
+class OfOneBrightness:
+    """The perfect network for patches of one even change each, which are normally distributed."""
+
+    MEAN, SPREAD = 0.4, 0.15
+
+    def __call__(self, noisy, condition, level, kind, scale):
+        signal, share = shares(level)
+        told = noisy.mean((1, 2, 3), keepdim=True) / signal
+        weight = (signal / share) ** 2 * noisy[0].numel() * self.SPREAD**2
+        return ((self.MEAN + weight * told) / (1 + weight)).expand_as(noisy)
+
+
+@pytest.mark.parametrize("side", [16, 96])
+def test_large_patches_come_out_as_bright_and_as_different_as_they_are(side: int) -> None:
+    count = 150
+    noise = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(2))
+    given = (torch.zeros(count, CHANNELS, 1, 1), torch.ones(count, 1, side, side), torch.zeros(count).long())
+    net, asked = OfOneBrightness(), {"null": 0, "change_scale": 0.5, "steps": 16, "guidance": 1.0}
+    told = sample(net, *given, torch.zeros(count, 2), noise, **asked).mean((1, 2, 3)) / 0.5  # type: ignore[arg-type]
+    assert abs(float(told.mean()) - net.MEAN) < 0.25 * net.SPREAD
+    assert 0.75 < float(told.std()) / net.SPREAD < 1.15
+
+
 def test_a_shifted_level_has_so_much_more_noise_for_its_signal() -> None:
     for level in (0.1, 0.5, 0.9):
         (s, n), (t, m) = (shares(torch.tensor([v])) for v in (level, shifted(level, 4.0)))

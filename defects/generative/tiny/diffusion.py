@@ -3,8 +3,8 @@
 The variable is the change that the damage makes, in sRGB over `change_scale`. Outside the mask it is known to be zero,
 so neither it nor its noise exists there. The network tells the change itself, which is smooth, and not the noise: a
 small network spends nothing on carrying noise through. Cosine schedule (Nichol & Dhariwal 2021), error weighted as that
-of the velocity would be (Salimans & Ho 2022) up to a cap (Hang et al. 2023), deterministic sampling (DDIM, Song et al.
-2021) with classifier-free guidance (Ho & Salimans 2022).
+of the velocity would be (Salimans & Ho 2022) up to a cap (Hang et al. 2023), deterministic sampling of second order
+(DPM-Solver++ 2M, Lu et al. 2022) with classifier-free guidance (Ho & Salimans 2022).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from torch import Tensor
 
 from defects.generative.tiny.net import TinyNet
 
-TOP = 0.998
+TOP, STRONGER = 0.9995, 4.0
 """The level from which sampling starts; at 1 the signal is exactly nothing. It must be so little that the mean of a
 large patch still drowns in noise: at 0.99 a patch of 100 px tells its mean, and all started with that of the noise
-(Lin et al., Common Diffusion Noise Schedules and Sample Steps are Flawed, 2024)."""
+(Lin et al., Common Diffusion Noise Schedules and Sample Steps are Flawed, 2024). Steps are even, but where noise is
+STRONGER: with even levels a perfect network would give large patches a third of the spread that they have in
+brightness, with these nine tenths."""
 POLISH, POLISHERS = 0.5, 6
 """The level to which the result is made noisy again, and how often, for what the network tells of it on the mean."""
 AREA_PX = 64.0
@@ -91,20 +93,33 @@ def sample(
     """
     clean = (condition[:, :3] + 1) / 2
     least, most = -clean / change_scale, (1 - clean) / change_scale
-    levels = torch.linspace(TOP, 0.0, steps + 1)
     x = noise * mask
     guess = torch.zeros_like(x)
-    for here, after in pairwise(levels):
+    before, gained = guess, math.inf
+    for here, after in pairwise(levels(steps)):
         if here < POLISH / 2:
             break
-        level = here.repeat(len(x)).to(x)
+        level = torch.full((len(x),), here).to(x)
         signal, share = shares(level)
         guess = _guided(net, x, condition, level, kind, scale, null, guidance).clamp(least, most) * mask
-        rest = (x - signal * guess) / share
-        signal, share = shares(after.repeat(len(x)).to(x))
-        x = (signal * guess + share * rest) * mask
+        signal_after, share_after = shares(torch.full((len(x),), after).to(x))
+        had, gained = gained, _told(after) - _told(here)
+        ahead = guess + (guess - before) * (gained / (2 * had))
+        x = (share_after / share * x + (signal_after - signal * share_after / share) * ahead) * mask
+        before = guess
     named = kind if guidance > 0 else torch.full_like(kind, null)
     return _polished(net, guess, condition, mask, named, scale, noise).clamp(least, most) * mask * change_scale
+
+
+def _told(level: float) -> float:
+    """Logarithm of signal over noise."""
+    return -math.log(math.tan(max(level, 1e-6) * math.pi / 2))
+
+
+def levels(steps: int) -> list[float]:
+    """steps + 1 levels of noise from TOP to 0."""
+    first = shifted(TOP, 1 / STRONGER)
+    return [shifted(first * (1 - k / steps), STRONGER) for k in range(steps + 1)]
 
 
 def _polished(net, guess, condition, mask, kind, scale, noise) -> Tensor:
