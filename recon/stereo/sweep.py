@@ -66,4 +66,7 @@ def likeness(photo: Photo, others: list[Photo], depths: np.ndarray) -> torch.Ten
 
 
 def _box(image: torch.Tensor) -> torch.Tensor:
-    return avg_pool2d(image, WINDOW, 1, WINDOW // 2, count_include_pad=False)
+    """Mean in a window, of what of it lies within the picture."""
+    for size in ((WINDOW, 1), (1, WINDOW)):
+        image = avg_pool2d(image, size, 1, (size[0] // 2, size[1] // 2), count_include_pad=False)
+    return image
