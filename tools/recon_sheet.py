@@ -72,6 +72,10 @@ def rows(capture: Path, part: Path, views: list[int]) -> np.ndarray:
         raise InputError(f"{capture} without truth/part.ply", "a simulated capture", "make one: simulate-capture")
     if not all(0 <= n < len(read.views) for n in views):
         raise InputError(f"views {views}", f"numbers from 0 to {len(read.views) - 1}", "choose others")
+    if not (part / ARRAYS).is_file():
+        raise InputError(
+            f"{part} without {ARRAYS}", "a folder of flawsmith reconstruct", "reconstruct the capture first"
+        )
     known = trimesh.load_mesh(truth, process=False)
     with np.load(part / ARRAYS) as found:
         ours, albedo = Drawn(found["vertices"], found["faces"]), srgb_from_linear(found["albedo"])
