@@ -189,13 +189,13 @@ def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realis
     for name, m in made.items():
         cells = [
             str(m.outside), f"{np.mean(m.overlaps):.2f}" if m.overlaps else "-", f"{m.quiet / len(ground.tasks):.0%}",
-            f"{np.median(m.seams):.2f}" if m.seams else "-", *_told(real.get(name)), f"{np.median(m.seconds):.2f}",
+            f"{np.median(m.seams):.2f}" if m.seams else "-", *_realism_cells(real.get(name)), f"{np.median(m.seconds):.2f}",
         ]  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _told(found: Realism | None) -> list[str]:
+def _realism_cells(found: Realism | None) -> list[str]:
     """Each figure, and its gap to copy-paste with the interval."""
     cells = []
     for k in range(len(FIGURES)):

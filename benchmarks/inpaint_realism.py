@@ -122,7 +122,8 @@ def realism(
 ) -> dict[str, Realism]:
     """Every row, and how far it is from the row `against`, where that is there.
 
-    AUC: cross-validated over FOLDS folds of groups, mean over REPEATS ways to fold. Below 0.5 is chance.
+    AUC: cross-validated over FOLDS folds of groups, mean over REPEATS ways to fold. Below 0.5 is chance. Intervals hold
+    the classifiers as they were taught.
     """
     rows = {}
     for name, painted in made.items():

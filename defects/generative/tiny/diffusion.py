@@ -103,7 +103,7 @@ def sample(
         signal, share = shares(level)
         guess = _guided(net, x, condition, level, kind, scale, null, guidance).clamp(least, most) * mask
         signal_after, share_after = shares(torch.full((len(x),), after).to(x))
-        had, gained = gained, _told(after) - _told(here)
+        had, gained = gained, _log_snr(after) - _log_snr(here)
         ahead = guess + (guess - before) * (gained / (2 * had))
         x = (share_after / share * x + (signal_after - signal * share_after / share) * ahead) * mask
         before = guess
@@ -111,8 +111,8 @@ def sample(
     return _polished(net, guess, condition, mask, named, scale, noise).clamp(least, most) * mask * change_scale
 
 
-def _told(level: float) -> float:
-    """Logarithm of signal over noise."""
+def _log_snr(level: float) -> float:
+    """Half of the logarithmic signal-to-noise ratio, as the solver counts its steps."""
     return -math.log(math.tan(max(level, 1e-6) * math.pi / 2))
 
 
