@@ -189,7 +189,8 @@ def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realis
     for name, m in made.items():
         cells = [
             str(m.outside), f"{np.mean(m.overlaps):.2f}" if m.overlaps else "-", f"{m.quiet / len(ground.tasks):.0%}",
-            f"{np.median(m.seams):.2f}" if m.seams else "-", *_realism_cells(real.get(name)), f"{np.median(m.seconds):.2f}",
+            f"{np.median(m.seams):.2f}" if m.seams else "-", *_realism_cells(real.get(name)),
+            f"{np.median(m.seconds):.2f}",
         ]  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
