@@ -11,9 +11,12 @@ from warp.geometry import IsoSurfaceMarchingCubes
 
 from recon import kernels
 from recon.genus import handles
-from recon.warps import as_warp, wp
+from recon.warps import as_warp, launch_on, wp
+from recon.workers import each
 
 FAR = 1.0e6
+SLAB = 4
+"""Layers of a grid that are worked on in one call."""
 MANY_HANDLES = 6
 FILM, FLAP, MOST_FILM = 0.75, 3.0, 0.02
 """Half thickness and reach of a film in cells (a corner's samples lie up to 0.75 sqrt 3 + sqrt 3 from the deep ones),
@@ -71,11 +74,15 @@ def signed_distances(
         support_winding_number=True,
     )
     field = torch.full(tuple(int(c) for c in count), FAR)
-    start = wp.vec3f(*(float(v) for v in lower))
     reach = float(np.linalg.norm(vertices.max(0) - vertices.min(0)))
-    wp.launch(
-        kernels.signed_distance, field.shape, [mesh.id, start, float(cell), reach], [as_warp(field)], device="cpu"
-    )
+
+    def slab(first: int) -> None:
+        layers = field[first : first + SLAB]
+        start = wp.vec3f(float(lower[0] + first * cell), float(lower[1]), float(lower[2]))
+        inputs = [mesh.id, start, float(cell), reach]
+        launch_on("cpu", kernels.signed_distance, tuple(layers.shape), inputs, [as_warp(layers)])
+
+    each(slab, range(0, len(field), SLAB))
     return field.numpy()
 
 

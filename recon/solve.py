@@ -18,6 +18,7 @@ from recon.raster import fastest
 from recon.raster.protocol import Rasterizer
 from recon.result import Reconstruction
 from recon.volume import VolumeSettings, opened
+from recon.workers import workers
 
 
 def solve(
@@ -33,25 +34,29 @@ def solve(
 ) -> Reconstruction:
     """`recon.fit.reconstruct` from `beginning`, then `recon.finish.finished` where `settings.finish` is set and time is
     left. The checkpoint covers the first. rasterizer: None for the fastest on the device. preview: a PNG of the fit as
-    it stands, written after every stage. light: of the room, from `recon.probe`; it is kept."""
-    rasterizer = rasterizer or fastest(device)
-    began = time.monotonic()
-    deadline = None if settings.minutes is None else began + 60 * settings.minutes
-    start, hull, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
-    left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
-    found = reconstruct(
-        capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull, preview,
-        light,
-    )  # fmt: skip
-    facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
-    found = replace(found, facts=facts)
-    if settings.finish is None or found.facts["stopped_early"]:
-        return found
-    from recon.finish import finished
+    it stands, written after every stage. light: of the room, from `recon.probe`; it is kept.
 
-    finish = settings.finish if light is None else replace(settings.finish, light_rate=0.0)
-    last = finished(capture, found, finish, seed, progress, rasterizer, device, deadline)
-    return replace(last, facts={**last.facts, "seconds": time.monotonic() - began})
+    On a CPU it works with as many threads as torch has (OMP_NUM_THREADS, torch.set_num_threads), to the same result.
+    """
+    rasterizer = rasterizer or fastest(device)
+    with workers(device):
+        began = time.monotonic()
+        deadline = None if settings.minutes is None else began + 60 * settings.minutes
+        start, hull, said = beginning(capture, settings, seed, progress, rasterizer, device, deadline)
+        left = None if deadline is None else max(deadline - time.monotonic(), 0.0) / 60
+        found = reconstruct(
+            capture, settings.with_minutes(left), seed, progress, start, rasterizer, device, checkpoint, hull, preview,
+            light,
+        )  # fmt: skip
+        facts = {**found.facts, "settings": asdict(settings), "opening": said, "seconds": time.monotonic() - began}
+        found = replace(found, facts=facts)
+        if settings.finish is None or found.facts["stopped_early"]:
+            return found
+        from recon.finish import finished
+
+        finish = settings.finish if light is None else replace(settings.finish, light_rate=0.0)
+        last = finished(capture, found, finish, seed, progress, rasterizer, device, deadline)
+        return replace(last, facts={**last.facts, "seconds": time.monotonic() - began})
 
 
 def beginning(

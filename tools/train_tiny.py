@@ -37,6 +37,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=Training.seed)
     options.add_argument("--start", type=Path, default=None, help="weights to start from; default: drawn at random")
     options.add_argument("--crop", type=int, default=0, help="train on windows of this side first: 64 costs a quarter")
+    options.add_argument("--whole", type=float, default=Training.whole, help="share of the steps, the last, without")
     options.add_argument("--minutes", type=float, default=None)
     options.add_argument("--save-every", type=int, default=Training.save_every)
     options.add_argument("--workers", type=int, default=Training.workers)
@@ -47,7 +48,7 @@ def main() -> int:
     how = Training(chosen.steps, chosen.batch, workers=chosen.workers, device=chosen.device)
     how = replace(
         how, rate=chosen.rate, decay=chosen.decay, seed=chosen.seed, minutes=chosen.minutes, crop=chosen.crop,
-        save_every=chosen.save_every, half=not chosen.full_precision,
+        whole=chosen.whole, save_every=chosen.save_every, half=not chosen.full_precision,
     )  # fmt: skip
     if chosen.device.startswith("cuda"):
         torch.backends.cudnn.benchmark = True

@@ -12,7 +12,7 @@ import torch
 
 from recon.bounce import walls
 from recon.descent import Descent, Tally
-from recon.fit.picture import Estimate, direct, losses, picture
+from recon.fit.picture import Estimate, direct, met
 from recon.fit.precondition import Preconditioner, UniformAdam
 from recon.fit.problem import Target
 from recon.fit.seen import colours_seen, evenness, mesh_edges
@@ -23,6 +23,7 @@ from recon.light import FINE, lobes
 from recon.raster.protocol import Rasterizer, Topology
 from recon.shading import lobe_sharpness, vertex_normals
 from recon.visibility import Occluder
+from recon.workers import each
 
 LIFT = 0.01
 """Start of shadow rays above the surface, of the edge length's own scale (unit frame)."""
@@ -99,12 +100,13 @@ def bounces_of(
         for session, standing in standings.items()
     }
     albedo = estimate.unknowns.albedo
-    return {
-        t.number: between[t.session].light(
-            direct(estimate, t, slice(None), estimate.vertices, estimate.normals), albedo
-        )
-        for t in targets
-    }
+
+    def bounced(target: Target) -> torch.Tensor:
+        with torch.no_grad():
+            outside = direct(estimate, target, slice(None), estimate.vertices, estimate.normals)
+            return between[target.session].light(outside, albedo)
+
+    return dict(zip((t.number for t in targets), each(bounced, targets), strict=True))
 
 
 def run_stage(
@@ -157,17 +159,13 @@ def run_stage(
         if vertices.requires_grad and stage.outlier_limit:
             vertices.register_hook(lambda g: limited(g, stage.outlier_limit))
         estimate = estimate_of(vertices, faces, unknowns, tables, keys, bounced)
-        colour = mask = torch.zeros((), device=vertices.device)
-        for number in chosen:
-            seen, _ = picture(estimate, targets[number], topology, rasterizer)
-            one, two = losses(seen, targets[number])
-            colour, mask = colour + one / len(chosen), mask + two / len(chosen)
+        views = [targets[number] for number in chosen]
+        error, (colour, mask) = met(estimate, views, topology, rasterizer, settings.mask_weight)
         smooth = regularisers(unknowns, edges, settings, even_along)
-        total = colour + settings.mask_weight * mask + smooth
-        if not descent.down(total, moving=step >= stage.still):
+        if not descent.down(error + smooth, moving=step >= stage.still):
             continue
         if step % 25 == 0 or step == stage.steps - 1:
-            terms = {"colour": float(colour.detach()), "mask": float(mask.detach()), "smooth": float(smooth.detach())}
+            terms = {"colour": float(colour), "mask": float(mask), "smooth": float(smooth.detach())}
             fit.history.append({"side_px": stage.side_px, "step": step, **terms, "seconds": time.monotonic() - began})
             if progress:
                 progress(f"{stage.side_px} px", step, stage.steps, terms)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,6 +12,7 @@ from recon.fit.unknowns import Unknowns
 from recon.keylights import KeyLights
 from recon.raster.protocol import Fragments, Rasterizer, Topology
 from recon.shading import Optics, diffuse_light, keyed_light, specular_light
+from recon.workers import averaged
 
 SATURATED = 0.99
 
@@ -29,6 +30,16 @@ class Estimate:
     blurred: torch.Tensor
     keys: KeyLights | None = None
     bounced: Mapping[int, torch.Tensor] | None = None
+
+    @property
+    def fitted(self) -> tuple[torch.Tensor, ...]:
+        """What gradients are asked of."""
+        return self.vertices, self.normals, self.blurred, *self.unknowns.raw
+
+    def over(self, fitted: Sequence[torch.Tensor]) -> Estimate:
+        """The same with other tensors in place of `fitted`."""
+        vertices, normals, blurred, *raw = fitted
+        return replace(self, vertices=vertices, normals=normals, blurred=blurred, unknowns=self.unknowns.over(raw))
 
 
 def direct(
@@ -91,3 +102,15 @@ def losses(seen: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tens
     error = colour_error(seen, target).abs()
     smooth = torch.where(error < 0.05, 10 * error**2, error - 0.025)
     return smooth.sum() / (3 * count), ((seen[..., 3:] - target.mask) ** 2).sum() / count
+
+
+def met(
+    estimate: Estimate, views: Sequence[Target], topology: Topology, rasterizer: Rasterizer, mask_weight: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The views' mean loss (), differentiable, and its colour and mask term (2,), which are not."""
+
+    def one(view: Target, fitted: Sequence[torch.Tensor]) -> torch.Tensor:
+        seen, _ = picture(estimate.over(fitted), view, topology, rasterizer)
+        return torch.stack(losses(seen, view))
+
+    return averaged(one, views, estimate.fitted, (1.0, mask_weight))

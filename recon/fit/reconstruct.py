@@ -36,6 +36,7 @@ from recon.raster.warp_backend import WarpRasterizer
 from recon.result import Reconstruction
 from recon.standing import stands_flat
 from recon.stereo import dug
+from recon.workers import each
 
 EXPLAINED_DB = 20.0
 """To which the first stage must meet the photographs for the start's pockets to be believed: stereo follows highlights.
@@ -207,7 +208,12 @@ def _met(fit: Fit, training: list[Target], settings: Settings, rasterizer: Raste
     """Decibels to which the photographs are met, mean over the views."""
     topology = fit.topology()
     estimate = settled(fit, topology, training, settings)
-    return float(np.mean([measures(picture(estimate, t, topology, rasterizer)[0], t)["psnr_db"] for t in training]))
+
+    def decibels(target: Target) -> float:
+        with torch.no_grad():
+            return measures(picture(estimate, target, topology, rasterizer)[0], target)["psnr_db"]
+
+    return float(np.mean(each(decibels, training)))
 
 
 def _renamed(progress: Progress, _: str, step: int, steps: int, losses: dict[str, float]) -> None:

@@ -19,6 +19,7 @@ from recon.raster.protocol import Rasterizer, Topology
 from recon.result import Reconstruction, Shading
 from recon.shading import vertex_normals
 from recon.visibility import Occluder
+from recon.workers import each
 
 SEEN_COSINE = float(np.cos(np.deg2rad(75)))
 
@@ -51,21 +52,26 @@ def summary(
     estimate = settled(fit, topology, views, settings)
     seen = sees(fit, views, LIFT * settings.stages[-1].cell)
     training = np.array([not v.held_out for v in capture.views])
-    shadings, said = [], []
-    error = np.zeros(len(fit.vertices))
-    for target in views:
+
+    @torch.no_grad()
+    def told(target: Target) -> tuple[dict[str, Any], Shading, np.ndarray | None]:
         view = capture.views[target.number]
         image, _ = picture(estimate, target, topology, rasterizer)
         gain = fit.unknowns.gain(target.number)
         if view.held_out:
             gain = gain * best_gain(image, target)
             image = torch.cat([image[..., :3] * (gain / fit.unknowns.gain(target.number)), image[..., 3:]], -1)
-        said.append({"view": view.name, "held_out": view.held_out, **measures(image, target)})
+        said = {"view": view.name, "held_out": view.held_out, **measures(image, target)}
         diffuse, specular = lit(estimate, target, slice(None))
         bounced = None if estimate.bounced is None else estimate.bounced[target.number].cpu().numpy()
-        shadings.append(Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy(), bounced))
-        if not view.held_out:
-            error += seen[target.number] * _at_vertices(image, target, fit.vertices)
+        shading = Shading(diffuse.cpu().numpy(), specular.cpu().numpy(), gain.cpu().numpy(), bounced)
+        return said, shading, None if view.held_out else _at_vertices(image, target, fit.vertices)
+
+    error = np.zeros(len(fit.vertices))
+    said, shadings, residuals = zip(*each(told, views), strict=True)
+    for target, residual in zip(views, residuals, strict=True):
+        if residual is not None:
+            error += seen[target.number] * residual
     count = (seen & training[:, None]).sum(0)
     up = capture.room_up
     near = equirectangular(fit.unknowns.nearness.cpu().numpy()[:, None], upright(up)).astype(np.float32)
@@ -79,11 +85,11 @@ def summary(
         environment=equirectangular(fit.unknowns.radiance.cpu().numpy(), upright(up)).astype(np.float32),
         nearness=near[..., 0] / frame.radius,
         camera_from_part=np.stack([v.camera_from_part for v in capture.views]),
-        shadings=shadings,
+        shadings=list(shadings),
         views_seen=count,
         residual=np.where(count > 0, error / np.maximum(count, 1), np.nan),
         history=fit.history,
-        facts={**facts, "views": said, "held_out_psnr_db": float(np.mean(held)) if held else None},
+        facts={**facts, "views": list(said), "held_out_psnr_db": float(np.mean(held)) if held else None},
     )
 
 

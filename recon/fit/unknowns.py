@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +59,15 @@ class Unknowns:
         """The same light and gloss with other albedo (n, 3): the mesh has changed."""
         rough, metal, light, gains, near = (t.detach().clone().requires_grad_() for t in self.others)
         return Unknowns(logit(albedo.detach()).requires_grad_(), rough, metal, light, gains, near, self.mean_albedo)
+
+    @property
+    def raw(self) -> tuple[torch.Tensor, ...]:
+        return self.albedo_raw, *self.others
+
+    def over(self, raw: Sequence[torch.Tensor]) -> Unknowns:
+        """The same with other tensors in place of `raw`."""
+        albedo, rough, metal, light, gains, near = raw
+        return Unknowns(albedo, rough, metal, light, gains, near, self.mean_albedo)
 
     @property
     def others(self) -> tuple[torch.Tensor, ...]:

@@ -14,6 +14,7 @@ from recon.capture.pixels import resized, scaled, smaller
 from recon.stereo.semiglobal import semiglobal
 from recon.stereo.sweep import Photo, likeness
 from recon.visibility import Occluder
+from recon.workers import each
 
 APART = (np.deg2rad(4.0), np.deg2rad(45.0))
 NEIGHBOURS = 5
@@ -58,11 +59,10 @@ def depth_maps(
     """vertices (n, 3), faces (m, 3): the hull, part frame."""
     photos = [photo_of(i, v, max_side) for i, v in enumerate(views)]
     middle = (vertices.max(0) + vertices.min(0)) / 2
-    found = []
-    for photo in photos:
-        others = neighbours(photo, photos, middle)
-        if others:
-            found.append(_matched(photo, others, vertices, faces, planes))
+    hull = Occluder.of(vertices, faces)
+    spacing = float(np.linalg.norm(vertices.max(0) - vertices.min(0))) / planes
+    pairs = [(photo, neighbours(photo, photos, middle)) for photo in photos]
+    found = each(lambda pair: _matched(pair[0], pair[1], hull, spacing), [pair for pair in pairs if pair[1]])
     return agreed(found)
 
 
@@ -77,10 +77,9 @@ def neighbours(photo: Photo, photos: Sequence[Photo], middle: np.ndarray) -> lis
     return [p for _, _, p in near[:NEIGHBOURS]]
 
 
-def _matched(photo: Photo, others: list[Photo], vertices: np.ndarray, faces: np.ndarray, planes: int) -> DepthMap:
-    near, far = hull_range(photo, vertices, faces)
+def _matched(photo: Photo, others: list[Photo], hull: Occluder, spacing: float) -> DepthMap:
+    near, far = hull_range(photo, hull)
     inside = np.isfinite(near)
-    spacing = float(np.linalg.norm(vertices.max(0) - vertices.min(0))) / planes
     deepest = int(np.ceil(np.nanmax(far - near) / spacing)) + 1
     behind = np.arange(deepest)[:, None, None] * spacing
     depths = np.where(inside, near, np.nanmean(near)) + behind
@@ -106,15 +105,12 @@ def _between(cost: np.ndarray, best: np.ndarray) -> np.ndarray:
     return np.where(middle[0] == best, np.clip(shift, -0.5, 0.5), 0.0)
 
 
-def hull_range(photo: Photo, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def hull_range(photo: Photo, mesh: Occluder) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) least and greatest depth of a closed mesh along each pixel's ray, NaN where it meets none."""
     rays = photo.rays().reshape(-1, 3)
-    beyond = 2 * float(np.linalg.norm(vertices - photo.eye, axis=1).max())
+    beyond = 2 * mesh.farthest(photo.eye)
     length = np.linalg.norm(rays, axis=1)
     eyes = np.broadcast_to(photo.eye, rays.shape)
-    mesh = Occluder(
-        torch.as_tensor(vertices.astype(np.float32)), torch.as_tensor(np.ascontiguousarray(faces, np.int32))
-    )
     ways = rays / length[:, None]
     near = mesh.distances(eyes, ways)
     far = beyond - mesh.distances(eyes + ways * beyond, -ways)

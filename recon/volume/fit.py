@@ -13,7 +13,7 @@ from core.seeds import child
 from recon.capture.model import Capture
 from recon.descent import Descent, Tally
 from recon.fit.optimise import Progress, limited, regularisers
-from recon.fit.picture import losses, picture
+from recon.fit.picture import met
 from recon.fit.precondition import UniformAdam
 from recon.fit.problem import Target, UnitFrame, targets
 from recon.hull import visual_hull
@@ -109,8 +109,7 @@ def error(fit: VolumeFit, views: list[Target], settings: VolumeSettings, rasteri
     net = joined(dual.faces, len(dual.vertices))
     shadows = Shadows(dual.vertices, net, views, fit.volume.grid.step)
     estimate = estimate_of(dual.vertices, net, fit.volume.unknowns_at(dual.vertices), shadows)
-    pairs = [losses(picture(estimate, target, net, rasterizer)[0], target) for target in views]
-    return float(np.mean([float(colour) + settings.loss.mask_weight * float(mask) for colour, mask in pairs]))
+    return float(met(estimate, views, net, rasterizer, settings.loss.mask_weight)[0])
 
 
 def begin(
@@ -191,18 +190,13 @@ def _terms(
     vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
     unknowns = fit.volume.unknowns_at(vertices)
     estimate = estimate_of(vertices, net, unknowns, shadows)
-    colour = mask = torch.zeros((), device=vertices.device)
-    for target in views:
-        seen, _ = picture(estimate, target, net, rasterizer)
-        one, two = losses(seen, target)
-        colour, mask = colour + one / len(views), mask + two / len(views)
+    pictures, _ = met(estimate, views, net, rasterizer, settings.loss.mask_weight)
     edges = edges_once(dual.faces)
     first, last = settings.sign
     sign = last + (first - last) * max(1 - 4 * share, 0.0)
     step = fit.volume.grid.step
     return {
-        "colour": colour,
-        "mask": settings.loss.mask_weight * mask,
+        "pictures": pictures,
         "smooth": regularisers(unknowns, edges, settings.loss),
         "sign": sign * fit.volume.sign_term(),
         "spread": settings.spread * dual.spread / step,

@@ -14,6 +14,7 @@ from recon.nearest import Surface
 from recon.stereo import dug
 from recon.stereo.depths import depth_maps, hull_range, neighbours, photo_of
 from recon.stereo.semiglobal import semiglobal
+from recon.visibility import Occluder
 from tests.recon.synthetic import turntable
 
 
@@ -74,8 +75,9 @@ def test_a_smooth_ball_stays_as_the_hull_is() -> None:
 
 
 def test_depths_lie_between_the_hulls_two_sides(capture: Capture, hull: tuple[np.ndarray, np.ndarray]) -> None:
+    solid = Occluder.of(*hull)
     for one in depth_maps(capture.training, *hull, max_side=80, planes=40):
-        near, far = hull_range(one.photo, *hull)
+        near, far = hull_range(one.photo, solid)
         known = np.isfinite(one.depth)
         assert known.mean() > 0.02
         assert (one.depth[known] >= near[known] - 1e-9).all()
@@ -84,7 +86,7 @@ def test_depths_lie_between_the_hulls_two_sides(capture: Capture, hull: tuple[np
 
 def test_a_range_is_the_hulls_own(hull: tuple[np.ndarray, np.ndarray], capture: Capture) -> None:
     photo = photo_of(0, capture.views[0], 64)
-    near, far = hull_range(photo, *hull)
+    near, far = hull_range(photo, Occluder.of(*hull))
     inside = np.isfinite(near)
     deep = (photo.rays() * near[..., None] + photo.eye)[inside]
     assert np.abs(surface_distances(deep, *hull)).max() < 1e-5
