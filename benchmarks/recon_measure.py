@@ -15,14 +15,13 @@ import trimesh
 
 from core.camera import Camera, as_matrix
 from core.seeds import child
+from recon.by_rays import Drawn
 from recon.capture import load
 from recon.capture.model import Capture, View
 from recon.metrics import compare_shapes, decibel, pooled_psnr, squared_error
 from recon.nearest import Surface
 
 METHODS = ("hull", "ours", "no_shadows", "fixed_light")
-FINE = 2
-"""Rays per pixel and axis of pictures of coloured vertices."""
 EDGE = 0.5
 
 
@@ -112,35 +111,14 @@ def mean_colour(views: tuple[View, ...], vertices: np.ndarray, faces: np.ndarray
     return np.where(seen[:, None], colour, colour[seen][near])
 
 
-class Painter:
-    """Pictures of a mesh with a colour at every vertex, by rays."""
-
-    def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
-        self.mesh = trimesh.Trimesh(vertices, faces, process=False)
-
-    def picture(self, colours: np.ndarray, view: View) -> np.ndarray:
-        """(h, w, 3) linear before black."""
-        height, width = view.size
-        x, y = np.meshgrid((np.arange(width * FINE) + 0.5) / FINE, (np.arange(height * FINE) + 0.5) / FINE)
-        local = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ np.linalg.inv(view.intrinsics).T
-        ways = local @ view.camera_from_part[:3, :3]
-        starts = np.broadcast_to(view.centre, ways.shape)
-        hits: Any = self.mesh.ray.intersects_id(starts, ways, multiple_hits=False, return_locations=True)
-        face, ray, points = hits
-        weights = trimesh.triangles.points_to_barycentric(self.mesh.triangles[face], points)
-        image = np.zeros((len(ways), 3))
-        image[ray] = (colours[self.mesh.faces[face]] * weights[..., None]).sum(1)
-        return image.reshape(height, FINE, width, FINE, 3).mean((1, 3))
-
-
 def held_out(capture: Capture, found: Found) -> dict[str, float]:
     """Decibels over the part's pixels and over the whole picture, both with a black background."""
-    painter = Painter(found.vertices, found.faces)
+    drawn = Drawn(found.vertices, found.faces)
     part, whole = [], []
     for number, view in enumerate(capture.views):
         if not view.held_out:
             continue
-        image = painter.picture(found.colours[number], view)
+        image = drawn.coloured(view, found.colours[number])
         part.append(squared_error(image, view.image, view.mask > EDGE))
         whole.append(squared_error(image, view.image * view.mask[..., None]))
     means = [float(np.mean([decibel(s) for s in squared])) for squared in (part, whole)]
@@ -161,9 +139,9 @@ def albedo(capture: Capture, found: Found, truth: Path) -> dict[str, float]:
     material = json.loads((truth / "truth.json").read_text(encoding="utf-8"))["material"]
     if material["captured"]:
         return {}
-    painter = Painter(found.vertices, found.faces)
+    drawn = Drawn(found.vertices, found.faces)
     views = [v for v in capture.views if v.held_out]
-    pictures = [painter.picture(found.albedo, v) for v in views]
+    pictures = [drawn.coloured(v, found.albedo) for v in views]
     masks = [(v.mask > 0.99) & (p.sum(-1) > 0) for v, p in zip(views, pictures, strict=True)]
     true = [np.broadcast_to(np.array(material["surface"]["albedo"]), p.shape) for p in pictures]
     return {

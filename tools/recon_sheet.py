@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -27,42 +26,14 @@ from core.colour import srgb_from_linear  # noqa: E402
 from core.errors import FlawsmithError, InputError  # noqa: E402
 from core.files import write_bytes  # noqa: E402
 from defects.generative.crop import bounds  # noqa: E402
+from recon.by_rays import Drawn  # noqa: E402
 from recon.capture import load  # noqa: E402
-from recon.capture.model import View  # noqa: E402
 from recon.fit import preset  # noqa: E402
 from recon.hull import visual_hull  # noqa: E402
 from recon.save import ARRAYS  # noqa: E402
 
 FINE, GAP, MARGIN, GROUND = 3, 4, 6, 255
 """Rays a pixel and axis; pixels between pictures, and around the part; grey behind it."""
-
-
-class Drawn:
-    """A mesh, drawn by rays."""
-
-    def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
-        self.mesh = trimesh.Trimesh(vertices, faces, process=False)
-
-    def picture(self, view: View, colours: np.ndarray | None = None) -> np.ndarray:
-        """(h, w, 3) uint8: `colours` (n, 3) sRGB in [0, 1] of the vertices, or the faces' normals where none are."""
-        height, width = view.size
-        x, y = np.meshgrid((np.arange(width * FINE) + 0.5) / FINE, (np.arange(height * FINE) + 0.5) / FINE)
-        rays = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3) @ np.linalg.inv(view.intrinsics).T
-        turn = view.camera_from_part[:3, :3]
-        ways = rays @ turn
-        hits: Any = self.mesh.ray.intersects_id(
-            np.broadcast_to(view.centre, ways.shape), ways, multiple_hits=False, return_locations=True
-        )
-        face, ray, at = hits
-        if colours is None:
-            told = self.mesh.face_normals[face] @ turn.T * [0.5, -0.5, -0.5] + 0.5
-        else:
-            weights = trimesh.triangles.points_to_barycentric(self.mesh.triangles[face], at)
-            told = (colours[self.mesh.faces[face]] * weights[..., None]).sum(1)
-        image = np.full((len(ways), 3), GROUND / 255)
-        image[ray] = told
-        image = image.reshape(height, FINE, width, FINE, 3).mean((1, 3))
-        return np.rint(image * 255).astype(np.uint8)
 
 
 def rows(capture: Path, part: Path, views: list[int]) -> np.ndarray:
@@ -78,23 +49,27 @@ def rows(capture: Path, part: Path, views: list[int]) -> np.ndarray:
         )
     known = trimesh.load_mesh(truth, process=False)
     with np.load(part / ARRAYS) as found:
-        ours, albedo = Drawn(found["vertices"], found["faces"]), srgb_from_linear(found["albedo"])
-    hull = Drawn(*visual_hull(read, preset("draft").hull_resolution))
-    true = Drawn(np.asarray(known.vertices), np.asarray(known.faces))
+        ours, albedo = Drawn(found["vertices"], found["faces"], FINE), srgb_from_linear(found["albedo"])
+    hull = Drawn(*visual_hull(read, preset("draft").hull_resolution), FINE)
+    true = Drawn(np.asarray(known.vertices), np.asarray(known.faces), FINE)
     shown = [read.views[n] for n in views]
     boxes = [bounds(v.mask > 0) for v in shown]
     half = [max((b[k + 1] - b[k]) // 2 + MARGIN for b in boxes) for k in (0, 2)]
     lines = []
     for view, box in zip(shown, boxes, strict=True):
         seen = srgb_from_linear(view.image) * view.mask[..., None] + GROUND / 255 * (1 - view.mask[..., None])
-        photograph = np.rint(np.clip(seen, 0, 1) * 255).astype(np.uint8)
-        cells = [photograph, *(m.picture(view) for m in (hull, ours, true)), ours.picture(view, np.asarray(albedo))]
+        told = [m.normals(view, GROUND / 255) for m in (hull, ours, true)]
+        cells = [_codes(c) for c in (seen, *told, ours.coloured(view, np.asarray(albedo), GROUND / 255))]
         y, x = (slice(max((box[k] + box[k + 1]) // 2 - half[k // 2], 0), None) for k in (0, 2))
         cells = [_filled(c[y, x][: 2 * half[0], : 2 * half[1]], 2 * half[0], 2 * half[1]) for c in cells]
         bare = np.full((2 * half[0], GAP, 3), GROUND, np.uint8)
         lines.append(np.concatenate([c for cell in cells for c in (cell, bare)][:-1], axis=1))
     bare = np.full((GAP, lines[0].shape[1], 3), GROUND, np.uint8)
     return np.concatenate([line for row in lines for line in (row, bare)][:-1])
+
+
+def _codes(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def _filled(image: np.ndarray, height: int, width: int) -> np.ndarray:
