@@ -139,18 +139,26 @@ def reconstruct(
         bool, typer.Option("--refine-poses", help="For poses that are off by more than half a pixel.")
     ] = False,
     light_probe: Annotated[
-        Path | None, typer.Option(help="The room's light, an equirectangular .hdr or .exr, which is then not fitted.")
+        Path | None, typer.Option(help="The room's light, which is then not fitted: an equirectangular .hdr or .exr.")
     ] = None,
     probe_turn: Annotated[float, typer.Option(help="Turns the probe about the vertical, degrees.")] = 0.0,
+    probe_ball: Annotated[
+        str | None, typer.Option(metavar="X,Y,R", help="The probe is a chrome ball's photograph: where it is, pixels.")
+    ] = None,
+    probe_view: Annotated[
+        str | None, typer.Option(help="The photograph whose camera took the ball's. Default: the first.")
+    ] = None,
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
     """Make a textured, metric part of turntable photographs, or say why not."""
+    from flawsmith.probe_options import probe_of
     from flawsmith.reconstruction import reconstruct_capture
 
+    probe = probe_of(light_probe, probe_turn, probe_ball, probe_view)
     verdict = reconstruct_capture(
         capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
-        refine_poses=refine_poses, light_probe=light_probe, probe_turn_deg=probe_turn,
+        refine_poses=refine_poses, light_probe=probe,
         progress=None if quiet or json_ else _fitting,
     )  # fmt: skip
     if json_:

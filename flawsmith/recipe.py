@@ -42,6 +42,16 @@ Entries = Annotated[tuple[str | dict[str, Any], ...], BeforeValidator(_tuple), F
 """One or several of: the name of a library file, the path of a file, or the file's contents written out."""
 
 
+class ProbeChoice(FileModel):
+    """The light of a capture's room: path of an equirectangular .hdr or .exr, turned by turn_deg about the vertical; or
+    of a chrome ball's photograph, ball: its middle x, y and radius in pixels, view: the photograph taken from there."""
+
+    path: str
+    turn_deg: float = 0.0
+    ball: tuple[float, float, float] | None = None
+    view: str | None = None
+
+
 class PartChoice(FileModel):
     """path: of a CAD or mesh file, of a capture (its folder or pose file) or of a folder made by `reconstruct`,
     relative to the recipe. unit: for formats that have none (STL, OBJ, PLY), and for captures without a scale.
@@ -49,7 +59,8 @@ class PartChoice(FileModel):
     tolerance_mm: of the tessellation. smooth_angle_deg: sharper edges part two patches. regions: where defects may
     sit at all, as in `Part.select`; a blueprint's own regions narrow it further. A reconstructed part has the regions
     `seen` and `unseen`, and defects stay off what no photograph saw unless regions name it. preset, minutes: of the
-    reconstruction. light: where the lamps of a capture stood still. fallback: a part for a capture that is refused.
+    reconstruction. light: where the lamps of a capture stood still. light_probe: a path or more. fallback: a part for
+    a capture that is refused.
     """
 
     path: str
@@ -60,6 +71,7 @@ class PartChoice(FileModel):
     preset: str = "standard"
     minutes: float | None = Field(default=None, gt=0)
     light: Literal["room", "part"] | None = None
+    light_probe: Annotated[ProbeChoice | None, BeforeValidator(_part)] = None
     fallback: str | None = None
 
 

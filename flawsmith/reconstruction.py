@@ -22,6 +22,7 @@ from recon.verdict import Verdict, coverage, judge
 if TYPE_CHECKING:
     from recon.capture.masks import MaskReport
     from recon.fit import Settings
+    from recon.probe import LightProbe
     from recon.result import Reconstruction
 
 LARGEST_PX = 1024
@@ -41,8 +42,7 @@ def reconstruct_capture(
     light: Literal["room", "part"] | None = None,
     rerender: int = 0,
     refine_poses: bool = False,
-    light_probe: Path | None = None,
-    probe_turn_deg: float = 0.0,
+    light_probe: LightProbe | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Read a capture, mend its masks, fit, judge and save into `out`. A refused one is saved too, with its reasons.
@@ -50,8 +50,8 @@ def reconstruct_capture(
     The whole of `flawsmith reconstruct`. light: where the lamps stood still, if the capture does not say it.
     refine_poses: for poses that are off by more than half a pixel; right ones drift by a third of one. rerender:
     views to render again in Cycles from part.glb, which needs Blender. OUT-preview.png shows the fit after each stage
-    and goes when it is done. light_probe: see `recon.probe`, turned by so many degrees. An interrupted fit goes on
-    after its last whole stage when the same is asked again.
+    and goes when it is done. light_probe: of the room, which is then not fitted. An interrupted fit goes on after its
+    last whole stage when the same is asked again.
     InputError (TakenFolder) when `out` holds other files, or the reconstruction of another capture or by other options.
     """
     out = usable_folder(out)
@@ -64,17 +64,17 @@ def reconstruct_capture(
     from flawsmith.deliver import Outcome, deliver, need_blender
     from recon.fit import preset
     from recon.merge import load_merged
-    from recon.probe import read_probe
 
     check_device(device)
-    probe = None if light_probe is None else read_probe(light_probe, probe_turn_deg)
+    capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
+    if light_probe is not None and capture.light == "part":
+        raise InputError("a light probe for a part that lay still", "a part that turned in the room", "leave it out")
+    probe, word = (None, "") if light_probe is None else light_probe.read(capture)
+    capture = capture.with_views(capture.views, word) if word else capture
     asked = {
         "preset": preset_name, "minutes": minutes, "seed": seed, "light": light, "refine_poses": refine_poses,
-        "rerender": rerender, "light_probe": light_probe and sha256_file(light_probe), "probe_turn_deg": probe_turn_deg,
+        "rerender": rerender, **_said(light_probe),
     }  # fmt: skip
-    capture, joined = load_merged(path, max_side=LARGEST_PX, light=light)
-    if probe is not None and capture.light == "part":
-        raise InputError("--light-probe for a part that lay still", "a part that turned in the room", "leave it out")
     if (out / REPORT).is_file():
         return _kept(out, capture, asked)
     if rerender:
@@ -104,6 +104,16 @@ def reconstruct_capture(
     unfinished.unlink(missing_ok=True)
     preview.unlink(missing_ok=True)
     return verdict
+
+
+def _said(probe: LightProbe | None) -> dict[str, Any]:
+    """What was asked of a light probe, by its picture's hash and not its place."""
+    if probe is None:
+        return {"light_probe": None}
+    told = {"light_probe": sha256_file(probe.path), "probe_turn_deg": probe.turn_deg}
+    if probe.ball is None:
+        return told
+    return told | {"probe_ball": [probe.ball.x, probe.ball.y, probe.ball.radius], "probe_view": probe.view}
 
 
 def _kept(out: Path, capture: Capture, asked: Mapping[str, Any]) -> Verdict:
@@ -176,6 +186,18 @@ def _masks(masks, capture: Capture) -> dict:
     }
 
 
+def _probe(recipe: Recipe) -> LightProbe | None:
+    """The light probe that the recipe names."""
+    choice = recipe.part.light_probe
+    if choice is None:
+        return None
+    from recon.chrome_ball import Ball
+    from recon.probe import LightProbe
+
+    ball = None if choice.ball is None else Ball(*choice.ball)
+    return LightProbe(recipe.file(choice.path, "light probe"), choice.turn_deg, ball, choice.view)
+
+
 class TakenFolder(InputError):
     """The folder for a reconstruction holds something else."""
 
@@ -207,6 +229,7 @@ def with_reconstruction(
             minutes=choice.minutes,
             seed=recipe.seed,
             light=choice.light,
+            light_probe=_probe(recipe),
             progress=progress,
         )
     except TakenFolder:

@@ -1,4 +1,5 @@
-"""A light probe: a picture of the light in the room, so that photographs need only tell the material.
+"""A light probe: a picture of the light in the room, or of a chrome ball in it, so that photographs need only tell the
+material.
 
 From one elevation, shading is a function of the normal as the camera sees it, and colour, gloss and light trade places
 freely. A probe settles the light. Its strength stays open, as exposures of probe and photographs have nothing in
@@ -7,6 +8,7 @@ common: radiance is brought to a mean of one over all directions, which is where
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,64 @@ import cv2
 import numpy as np
 
 from core.errors import InputError
+from recon.capture.model import Capture, View
+from recon.capture.pixels import linear_rgba, scaled
+from recon.chrome_ball import Ball, clipped_share, unwrapped
 from recon.light import FINE
 
 SUFFIXES = (".hdr", ".exr")
 READ_PX = 256
 """Height to which a probe is averaged down; the fit's cells of light are coarser still."""
+
+SAME_SHAPE = 0.01
+"""By which the sides' ratio of a ball's picture may differ from the photographs'."""
+
+
+@dataclass(frozen=True)
+class LightProbe:
+    """path: an equirectangular picture, turned by turn_deg (see `read_probe`); or, with `ball`, the photograph of a
+    chrome ball, taken as `view` was: its camera, from the same place. view: a photograph's name; None: the first."""
+
+    path: Path
+    turn_deg: float = 0.0
+    ball: Ball | None = None
+    view: str | None = None
+
+    def read(self, capture: Capture) -> tuple[np.ndarray, str]:
+        """(h, 2 h, 3) float32 radiance, room frame, as `read_probe` gives it; and a word on it, or nothing."""
+        if self.ball is None:
+            return read_probe(self.path, self.turn_deg), ""
+        return read_ball(self.path, self.ball, _named(capture, self.view))
+
+
+def read_ball(path: Path, ball: Ball, view: View) -> tuple[np.ndarray, str]:
+    """A chrome ball's picture, by the view's camera, as `read_probe` gives an equirectangular one; and a word on what
+    is clipped, or nothing. InputError where it is no such picture."""
+    if not path.is_file():
+        raise InputError(f"light probe {path} does not exist", "a photograph of a chrome ball", "check the path")
+    picture = linear_rgba(path, "srgb")[0]
+    height, width = picture.shape[:2]
+    if abs(width / height / (view.size[1] / view.size[0]) - 1) > SAME_SHAPE:
+        raise InputError(
+            f"light probe {path} is {width} x {height} pixels, {view.name} {view.size[1]} x {view.size[0]}",
+            "a photograph by the same camera", "photograph the ball as the part",
+        )  # fmt: skip
+    room_from_camera = view.room_from_part @ view.camera_from_part[:3, :3].T
+    light = unwrapped(picture, ball, scaled(view.intrinsics, view.size, (height, width)), room_from_camera)
+    share = clipped_share(picture, ball)
+    word = f"{share:.1%} of the chrome ball is clipped: lamps are brighter than it shows" if share > 0 else ""
+    return _of_mean_one(light), word
+
+
+def _named(capture: Capture, name: str | None) -> View:
+    """The photograph of that name, with or without its folder and suffix."""
+    if name is None:
+        return capture.views[0]
+    found = [v for v in capture.views if name in (v.name, Path(v.name).name, Path(v.name).stem)]
+    if len(found) != 1:
+        some = ", ".join(v.name for v in capture.views[:3])
+        raise InputError(f"photograph '{name}' of the chrome ball's camera", f"one of {some}, ...", "name one of them")
+    return found[0]
 
 
 def read_probe(path: Path, turn_deg: float = 0.0) -> np.ndarray:
@@ -45,7 +100,12 @@ def read_probe(path: Path, turn_deg: float = 0.0) -> np.ndarray:
     rows = min(height, READ_PX)
     small = cv2.resize(pixels, (2 * rows, rows), interpolation=cv2.INTER_AREA)[:, ::-1]
     turned = _turned(small, turn_deg / 360 * 2 * rows)
-    return (turned / float((turned.mean((1, 2)) * _sines(rows)).sum() / _sines(rows).sum())).astype(np.float32)
+    return _of_mean_one(turned)
+
+
+def _of_mean_one(light: np.ndarray) -> np.ndarray:
+    sines = _sines(len(light))
+    return (light / float((light.mean((1, 2)) * sines).sum() / sines.sum())).astype(np.float32)
 
 
 def on_grid(probe: np.ndarray, grid_from_room: np.ndarray) -> np.ndarray:

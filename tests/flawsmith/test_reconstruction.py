@@ -19,6 +19,8 @@ from flawsmith.reconstruction import TakenFolder, reconstruct_capture, with_reco
 from recon.bake import bake
 from recon.capture import load
 from recon.capture.unfit import UnfitCapture
+from recon.chrome_ball import Ball
+from recon.probe import LightProbe
 from recon.save import _exr, save
 from recon.verdict import Verdict, judge
 from tests.recon.known import fitted, masks, ring
@@ -106,12 +108,12 @@ def test_a_probe_is_of_a_room_that_the_part_turned_in(
     fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _exr(tmp_path / "room.exr", np.ones((64, 128, 3), np.float32))
-    assert reconstruct_capture(tmp_path, tmp_path / "out", light_probe=tmp_path / "room.exr").usable
+    assert reconstruct_capture(tmp_path, tmp_path / "out", light_probe=LightProbe(tmp_path / "room.exr")).usable
     with pytest.raises(TakenFolder, match="light-probe"):
         reconstruct_capture(tmp_path, tmp_path / "out")
     monkeypatch.setattr("recon.merge.load_merged", lambda *_, **__: (replace(ring(), light="part"), None))
     with pytest.raises(InputError, match="lay still"):
-        reconstruct_capture(tmp_path, tmp_path / "new", light_probe=tmp_path / "room.exr")
+        reconstruct_capture(tmp_path, tmp_path / "new", light_probe=LightProbe(tmp_path / "room.exr"))
     assert len(fits) == 1
 
 
@@ -144,3 +146,31 @@ def test_a_capture_with_another_mask_is_another_capture(tmp_path: Path) -> None:
     mask = sorted((tmp_path / "copy" / "masks").iterdir())[0]
     Image.new("L", Image.open(mask).size, 0).save(mask)
     assert load(tmp_path / "copy", max_side=32, checked=False).sha256 != before
+
+
+def test_a_recipe_names_a_probe_inside_its_folder(
+    fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[LightProbe | None] = []
+
+    def remembered(*_: Any, light_probe: LightProbe | None, **__: Any) -> Verdict:
+        asked.append(light_probe)
+        return judge(ring(), masks(), fitted(ring()), 0.99)
+
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "capture.yaml").touch()
+    (tmp_path / "room.exr").touch()
+    monkeypatch.setattr(reconstruction, "reconstruct_capture", remembered)
+    given = {
+        "part": {"path": "photos", "light_probe": "room.exr"}, "material": "as_captured",
+        "blueprints": ["scratch_deep"], "station": "dome", "camera": "area_5mp_25mm", "viewpoint": "look_at_defect", "images": 1,
+    }  # fmt: skip
+    with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")
+    ball = {"path": "room.exr", "ball": [40, 50, 30], "view": "000"}
+    given["part"] = {"path": "photos", "light_probe": ball}
+    with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")
+    room = tmp_path / "room.exr"
+    assert asked == [LightProbe(room), LightProbe(room, ball=Ball(40, 50, 30), view="000")]
+    given["part"] = {"path": "photos", "light_probe": {**ball, "path": "../room.exr"}}
+    with pytest.raises(InputError, match="outside"):
+        with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")

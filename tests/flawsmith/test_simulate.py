@@ -375,3 +375,43 @@ def test_a_fit_that_is_right_looks_right_under_other_light(tmp_path: Path) -> No
     assert all(m.sum() > 100 for m in masks)
     assert pooled_psnr([t.radiance for t in ours], known, masks) > 35
     assert pooled_psnr([t.radiance for t in wrong], known, masks) < 25
+
+
+@pytest.mark.render
+def test_a_chrome_ball_in_cycles_shows_the_light_that_lit_it(tmp_path: Path) -> None:
+    """The probe that is unwrapped from Blender's picture of a ball is the picture that lit it, side by side."""
+    from flawsmith.relight import coloured, photographs, surrounding
+    from recon.chrome_ball import GRAZING, ROWS, Ball, unwrapped
+    from recon.probe import read_probe
+    from render.client import Renderer
+
+    sky = np.full((64, 128, 3), 0.2, np.float32) + 0.3 * np.linspace(1, 0, 64, dtype=np.float32)[:, None, None]
+    sky[10:16, 20:28] = [6.0, 3.0, 1.0]
+    sky[30:34, 90:96] = [0.5, 2.0, 6.0]
+    write_exr(tmp_path / "sky.exr", sky, ("R", "G", "B"), "float")
+    mesh = trimesh.creation.icosphere(6, 0.02)
+    n = len(mesh.vertices)
+    ball = coloured(np.array(mesh.vertices), np.array(mesh.faces), np.ones((n, 3)), np.zeros(n), np.ones(n))
+    camera = camera_at((0.16, -0.12, 0.1), 160)
+    with Renderer() as renderer:
+        taken = photographs(renderer, ball, [camera], [np.eye(4)], (surrounding(tmp_path / "sky.exr"),), samples=16)[0]
+    rows, columns = np.nonzero(taken.part)
+    outline = Ball(
+        float(columns.min() + columns.max() + 1) / 2, float(rows.min() + rows.max() + 1) / 2,
+        float(np.ptp(columns) + 1 + np.ptp(rows) + 1) / 4,
+    )  # fmt: skip
+    k = np.array([[camera.pixels_per_unit, 0, 80], [0, camera.pixels_per_unit, 80], [0, 0, 1]])
+    turn = camera.pose()[:3, :3]
+    found = unwrapped(np.minimum(taken.radiance, 100), outline, k, turn)
+    known = np.repeat(np.repeat(read_probe(tmp_path / "sky.exr"), ROWS // 64, 0), ROWS // 64, 1)
+    polar, azimuth = (np.arange(ROWS) + 0.5) / ROWS * np.pi, (np.arange(2 * ROWS) + 0.5) / ROWS * np.pi - np.pi
+    p, a = np.meshgrid(polar, azimuth, indexing="ij")
+    ways = np.stack([np.sin(p) * np.cos(a), np.sin(p) * np.sin(a), np.cos(p)], -1)
+    shown = ways @ turn[:, 2] < np.cos(np.arccos(1 - 2 * GRAZING**2) + np.deg2rad(15))
+    found, known = found / found[shown].mean(), known / known[shown].mean()
+    for channel in (0, 2):  # each lamp is the brightest spot of its own colour
+        spots = [np.where(shown, image[..., channel] - image[..., 2 - channel], 0) for image in (found, known)]
+        ours, true = ((ways * s[..., None].clip(0)).sum((0, 1)) for s in spots)
+        assert ours @ true / np.linalg.norm(ours) / np.linalg.norm(true) > np.cos(np.deg2rad(2))
+    dim = shown & (known.max(-1) < 3) & (found.max(-1) < 3)
+    assert np.abs(found - known)[dim].mean() < 0.05 * known[dim].mean()
