@@ -163,7 +163,8 @@ def test_a_recipe_names_a_probe_inside_its_folder(
     monkeypatch.setattr(reconstruction, "reconstruct_capture", remembered)
     given = {
         "part": {"path": "photos", "light_probe": "room.exr"}, "material": "as_captured",
-        "blueprints": ["scratch_deep"], "station": "dome", "camera": "area_5mp_25mm", "viewpoint": "look_at_defect", "images": 1,
+        "blueprints": ["scratch_deep"], "station": "dome", "camera": "area_5mp_25mm",
+        "viewpoint": "look_at_defect", "images": 1,
     }  # fmt: skip
     with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")
     ball = {"path": "room.exr", "ball": [40, 50, 30], "view": "000"}
