@@ -1,7 +1,8 @@
 """Painters on real photographs and rendered crops: what they change, how real it looks, what it is good for, its cost.
 
     python benchmarks/inpaint.py [--data FOLDER] [--pairs FILES] [--count N] [--random N] [--seeds N] [--steps N]
-        [--parts paint,use,cost] [--tiny [WEIGHTS]] [--taught STEPS] [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
+        [--parts paint,use,cost] [--rows NAMES] [--tiny [WEIGHTS]] [--taught STEPS] [--sd15 LEARNED BASE] [--quick]
+        [--sheet FILE]
 
 FOLDER is a few-shot set as `flawsmith train-inpaint` takes it; the default is the magnetic tiles of the real input data
 (Huang et al. 2018). FILES are shards of tools/make_pairs.py. --taught: `tiny` taught the given examples of each ground
@@ -35,7 +36,7 @@ from inpaint_realism import FIGURES, Realism, crops, realism  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
-from core.errors import FlawsmithError, RenderError  # noqa: E402
+from core.errors import FlawsmithError, InputError, RenderError  # noqa: E402
 from core.seeds import child, child_seed  # noqa: E402
 from defects.generative.augment import Example  # noqa: E402
 from defects.generative.examples import read_examples  # noqa: E402
@@ -97,7 +98,12 @@ def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Calla
             rows["sd15"] = lambda: Sd15Painter(Path(learned), base)
         except FlawsmithError as error:
             missing.append(f"sd15: {error}")
-    return rows, missing
+    if not asked.rows:
+        return rows, missing
+    unknown = set(asked.rows.split(",")) - set(rows)
+    if unknown:
+        raise InputError(f"rows {', '.join(sorted(unknown))}", f"of {', '.join(rows)}", "correct --rows")
+    return {name: load for name, load in rows.items() if name in asked.rows.split(",")}, missing
 
 
 def taught(ground: Ground, asked: argparse.Namespace) -> Path:
@@ -318,6 +324,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "flawsmith-taught", help="where")
     parser.add_argument("--sd15", nargs=2, metavar=("LEARNED", "BASE"), help="Stable Diffusion 1.5 too")
     parser.add_argument("--parts", default="paint,use,cost", help="which tables")
+    parser.add_argument("--rows", default="", help="which painters, separated by commas; default: all that are here")
     parser.add_argument("--quick", action="store_true", help="a few of everything: the figures mean nothing")
     parser.add_argument("--sheet", type=Path, help="write before, mask and after of a few to this PNG")
     parser.add_argument("--memory", help=argparse.SUPPRESS)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import local
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +18,7 @@ One = Callable[[Any, Sequence[torch.Tensor]], torch.Tensor]
 """Called with an item and the shared tensors; returns its loss terms (k,)."""
 
 _pool: ThreadPoolExecutor | None = None
+_here = local()
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def workers(device: str = "cpu") -> Iterator[None]:
         return
     count = torch.get_num_threads()
     torch.set_num_threads(1)
-    _pool = ThreadPoolExecutor(count, "flawsmith", torch.set_num_threads, (1,)) if count > 1 else None
+    _pool = ThreadPoolExecutor(count, "flawsmith", _begin) if count > 1 else None
     try:
         yield
     finally:
@@ -40,9 +42,17 @@ def workers(device: str = "cpu") -> Iterator[None]:
 
 
 def each(work: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """work(item) for each item, in their order; side by side within `workers`. Work must not write what other work
-    reads, and make no acceleration structure of Warp's: their making is not safe in threads, their reading is."""
-    return [work(item) for item in items] if _pool is None else list(_pool.map(work, items))
+    """work(item) for each item, in their order; side by side within `workers`, but one after the other in work itself,
+    whose threads would wait for each other. Work must not write what other work reads, and make no acceleration
+    structure of Warp's: their making is not safe in threads, their reading is."""
+    if _pool is None or getattr(_here, "working", False):
+        return [work(item) for item in items]
+    return list(_pool.map(work, items))
+
+
+def _begin() -> None:
+    _here.working = True
+    torch.set_num_threads(1)
 
 
 def averaged(

@@ -15,14 +15,25 @@ from tests.generative.small_sd import examples
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "inpaint.py"
 
 
-@pytest.mark.slow
-def test_the_tables_are_whole(tmp_path: Path) -> None:
+def write_examples(root: Path) -> None:
     for e in examples(6):
-        folder = tmp_path / e.damage
+        folder = root / e.damage
         folder.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"{e.name}.jpg"), e.image)
         if e.mask.any():
             cv2.imwrite(str(folder / f"{e.name}.png"), e.mask.astype(np.uint8) * 255)
+
+
+def test_a_row_that_is_not_there_is_said_before_anything_is_painted(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--rows", "perlin,nobody"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2 and "rows nobody: expected of perlin, copy-paste, overlay" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_tables_are_whole(tmp_path: Path) -> None:
+    write_examples(tmp_path)
     command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--quick", "--tiny", str(tmp_path / "none")]
     command += ["--taught", "1", "--keep", str(tmp_path / "taught")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)

@@ -48,6 +48,11 @@ def test_torchs_threads_are_given_back_also_after_an_error() -> None:
     assert each(lambda _: threading.current_thread().name, range(4)) == [here] * 4
 
 
+def test_work_may_ask_for_work() -> None:
+    with workers():
+        assert each(lambda a: sum(each(lambda b: a * b, range(4))), range(9)) == [6 * a for a in range(9)]
+
+
 def loss(item: int, shared: Sequence[torch.Tensor]) -> torch.Tensor:
     a, b, _ = shared
     return torch.stack([(a * item + b).sin().sum(), (a**2).mean() * item])
