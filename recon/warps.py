@@ -1,4 +1,4 @@
-"""NVIDIA Warp, started quietly, and the two calls that every kernel's caller needs."""
+"""NVIDIA Warp, started quietly, and the calls that every kernel's caller needs."""
 
 from __future__ import annotations
 
