@@ -22,13 +22,9 @@ def probe_of(path: Path | None, turn_deg: float, ball: str | None, view: str | N
     from recon.probe import LightProbe
 
     if ball is None:
-        if view is not None:
-            raise InputError("--probe-view without --probe-ball", "both, for a chrome ball", "say where the ball is")
-        return LightProbe(path, turn_deg)
-    if turn_deg:
-        raise InputError("--probe-turn with --probe-ball", "one of them", "the ball's camera says how it stands")
+        return LightProbe(path, turn_deg, None, view)
     try:
         x, y, radius = (float(v) for v in ball.split(","))
     except ValueError as error:
         raise InputError(f"--probe-ball {ball}", "three numbers: X,Y,R in pixels", "correct it") from error
-    return LightProbe(path, 0.0, Ball(x, y, radius), view)
+    return LightProbe(path, turn_deg, Ball(x, y, radius), view)

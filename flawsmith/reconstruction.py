@@ -29,6 +29,7 @@ LARGEST_PX = 1024
 """Longer side to which photographs are averaged down on reading; no preset fits finer, but maps are that fine."""
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
+NO_PROBE: dict[str, Any] = {"light_probe": None, "probe_turn_deg": 0.0, "probe_ball": None, "probe_view": None}
 
 
 def reconstruct_capture(
@@ -109,11 +110,12 @@ def reconstruct_capture(
 def _said(probe: LightProbe | None) -> dict[str, Any]:
     """What was asked of a light probe, by its picture's hash and not its place."""
     if probe is None:
-        return {"light_probe": None}
-    told = {"light_probe": sha256_file(probe.path), "probe_turn_deg": probe.turn_deg}
-    if probe.ball is None:
-        return told
-    return told | {"probe_ball": [probe.ball.x, probe.ball.y, probe.ball.radius], "probe_view": probe.view}
+        return NO_PROBE
+    ball = None if probe.ball is None else [probe.ball.x, probe.ball.y, probe.ball.radius]
+    return {
+        "light_probe": sha256_file(probe.path), "probe_turn_deg": probe.turn_deg, "probe_ball": ball,
+        "probe_view": probe.view,
+    }  # fmt: skip
 
 
 def _kept(out: Path, capture: Capture, asked: Mapping[str, Any]) -> Verdict:
@@ -121,8 +123,8 @@ def _kept(out: Path, capture: Capture, asked: Mapping[str, Any]) -> Verdict:
     before = read(out)
     if before.facts["capture"]["sha256"] != capture.sha256:
         raise TakenFolder(f"{out} holds the reconstruction of another capture", "a new folder", "choose another --out")
-    then = before.facts["provenance"].get("asked", {})
-    others = {k: v for k, v in then.items() if asked.get(k) != v}
+    then = NO_PROBE | before.facts["provenance"].get("asked", {})
+    others = {k: then.get(k) for k in {**then, **asked} if asked.get(k) != then.get(k)}
     if others:
         told = ", ".join(f"{k.replace('_', '-')} {v}" for k, v in others.items())
         raise TakenFolder(
@@ -221,6 +223,7 @@ def with_reconstruction(
     if not is_capture(path):
         return recipe if path.is_file() else recipe.with_part(choice.model_copy(update={"path": str(path / REPORT)}))
     folder = out.with_name(f"{out.name}-reconstruction")
+    probe = _probe(recipe)
     try:
         verdict = reconstruct_capture(
             path,
@@ -229,7 +232,7 @@ def with_reconstruction(
             minutes=choice.minutes,
             seed=recipe.seed,
             light=choice.light,
-            light_probe=_probe(recipe),
+            light_probe=probe,
             progress=progress,
         )
     except TakenFolder:

@@ -39,7 +39,7 @@ def unwrapped(picture: np.ndarray, ball: Ball, intrinsics: np.ndarray, room_from
     azimuth -pi to pi. Behind the ball it is guessed from what its rim mirrors.
 
     picture: (h, w, 3) linear. intrinsics: (3, 3) K of that picture. room_from_camera: (3, 3), OpenCV camera.
-    InputError where the ball is small, not wholly in the picture, or largely clipped.
+    InputError where the ball is small, black or not wholly in the picture.
     """
     _refuse(picture, ball)
     shrink = min(1.0, RADIUS_PX / ball.radius)
@@ -59,8 +59,14 @@ def unwrapped(picture: np.ndarray, ball: Ball, intrinsics: np.ndarray, room_from
 
 
 def clipped_share(picture: np.ndarray, ball: Ball) -> float:
-    """Share of the ball's pixels of which a channel is full: lamps are brighter than those say."""
-    return float((picture[_disc(picture, ball)].max(1) >= CLIPPED).mean())
+    """Share of the ball's pixels of which a channel is full: lamps are brighter than those say. picture: (h, w, 3), of
+    a file whose white is 1. InputError where it is most of them."""
+    share = float((picture[_disc(picture, ball)].max(1, initial=0.0) >= CLIPPED).mean())
+    if share > MOST_CLIPPED:
+        raise InputError(
+            f"a chrome ball of which {share:.0%} is clipped", f"at most {MOST_CLIPPED:.0%}", "expose it less"
+        )
+    return share
 
 
 def mirrored_at(ways: np.ndarray, towards: np.ndarray, sine: float) -> np.ndarray:
@@ -108,11 +114,6 @@ def _refuse(picture: np.ndarray, ball: Ball) -> None:
     if not (inside and ball.radius - 1 <= ball.y <= height - ball.radius + 1):
         raise InputError(
             f"{where} in a picture of {width} x {height}", "all of it within the picture", "correct where it is"
-        )
-    share = clipped_share(picture, ball)
-    if share > MOST_CLIPPED:
-        raise InputError(
-            f"a chrome ball of which {share:.0%} is clipped", f"at most {MOST_CLIPPED:.0%}", "expose it less"
         )
     if not np.isfinite(picture).all() or picture[_disc(picture, ball)].max() <= 0:
         raise InputError(f"{where} that mirrors no light", "finite values, some above zero", "correct where it is")

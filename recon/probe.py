@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import InputError
 from recon.capture.model import Capture, View
-from recon.capture.pixels import linear_rgba, scaled
+from recon.capture.pixels import linear_rgba, read_pixels, scaled
 from recon.chrome_ball import Ball, clipped_share, unwrapped
 from recon.light import FINE
 
@@ -32,12 +32,24 @@ SAME_SHAPE = 0.01
 @dataclass(frozen=True)
 class LightProbe:
     """path: an equirectangular picture, turned by turn_deg (see `read_probe`); or, with `ball`, the photograph of a
-    chrome ball, taken as `view` was: its camera, from the same place. view: a photograph's name; None: the first."""
+    chrome ball, taken as `view` was: its camera, from the same place. view: a photograph's name; None: the first.
+    InputError where they contradict."""
 
     path: Path
     turn_deg: float = 0.0
     ball: Ball | None = None
     view: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.ball is None and self.view is not None:
+            raise InputError(
+                f"light probe {self.path} with a view and no ball", "both, for a chrome ball", "say where the ball is"
+            )
+        if self.ball is not None and self.turn_deg:
+            raise InputError(
+                f"light probe {self.path} with a ball, turned by {self.turn_deg:g} degrees", "one of them",
+                "leave the turn out: the ball's camera says how it stands",
+            )  # fmt: skip
 
     def read(self, capture: Capture) -> tuple[np.ndarray, str]:
         """(h, 2 h, 3) float32 radiance, room frame, as `read_probe` gives it; and a word on it, or nothing."""
@@ -60,7 +72,7 @@ def read_ball(path: Path, ball: Ball, view: View) -> tuple[np.ndarray, str]:
         )  # fmt: skip
     room_from_camera = view.room_from_part @ view.camera_from_part[:3, :3].T
     light = unwrapped(picture, ball, scaled(view.intrinsics, view.size, (height, width)), room_from_camera)
-    share = clipped_share(picture, ball)
+    share = 0.0 if read_pixels(path).dtype == np.float32 else clipped_share(picture, ball)
     word = f"{share:.1%} of the chrome ball is clipped: lamps are brighter than it shows" if share > 0 else ""
     return _of_mean_one(light), word
 

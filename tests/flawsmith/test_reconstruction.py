@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from recon.capture import load
 from recon.capture.unfit import UnfitCapture
 from recon.chrome_ball import Ball
 from recon.probe import LightProbe
-from recon.save import _exr, save
+from recon.save import REPORT, _exr, save
 from recon.verdict import Verdict, judge
 from tests.recon.known import fitted, masks, ring
 
@@ -111,9 +112,37 @@ def test_a_probe_is_of_a_room_that_the_part_turned_in(
     assert reconstruct_capture(tmp_path, tmp_path / "out", light_probe=LightProbe(tmp_path / "room.exr")).usable
     with pytest.raises(TakenFolder, match="light-probe"):
         reconstruct_capture(tmp_path, tmp_path / "out")
+    with pytest.raises(TakenFolder, match=r"probe-turn-deg 0\.0"):
+        reconstruct_capture(tmp_path, tmp_path / "out", light_probe=LightProbe(tmp_path / "room.exr", 5.0))
     monkeypatch.setattr("recon.merge.load_merged", lambda *_, **__: (replace(ring(), light="part"), None))
     with pytest.raises(InputError, match="lay still"):
         reconstruct_capture(tmp_path, tmp_path / "new", light_probe=LightProbe(tmp_path / "room.exr"))
+    assert len(fits) == 1
+
+
+def test_another_ball_on_the_same_photograph_is_another_probe(fits: list[int], tmp_path: Path) -> None:
+    view = ring().views[0]
+    Image.new("RGB", (4 * view.size[1], 4 * view.size[0]), (99, 99, 99)).save(tmp_path / "ball.png")
+
+    def asked(radius: float) -> Verdict:
+        probe = LightProbe(tmp_path / "ball.png", ball=Ball(2 * view.size[1], 2 * view.size[0], radius))
+        return reconstruct_capture(tmp_path, tmp_path / "out", light_probe=probe)
+
+    assert asked(20.0) == asked(20.0)
+    with pytest.raises(TakenFolder, match=r"probe-ball .*20\.0"):
+        asked(21.0)
+    assert len(fits) == 1
+
+
+def test_a_folder_made_before_probes_could_be_balls_is_still_the_same(fits: list[int], tmp_path: Path) -> None:
+    """Its record says probe_turn_deg, where no probe was given, and no ball."""
+    reconstruct_capture(tmp_path, tmp_path / "out")
+    report = tmp_path / "out" / REPORT
+    facts = json.loads(report.read_text())
+    for key in ("probe_ball", "probe_view"):
+        del facts["provenance"]["asked"][key]
+    report.write_text(json.dumps(facts))
+    reconstruct_capture(tmp_path, tmp_path / "out")
     assert len(fits) == 1
 
 
@@ -172,6 +201,10 @@ def test_a_recipe_names_a_probe_inside_its_folder(
     with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")
     room = tmp_path / "room.exr"
     assert asked == [LightProbe(room), LightProbe(room, ball=Ball(40, 50, 30), view="000")]
+    for wrong in ({"turn_deg": 3.0, **ball}, {"path": "room.exr", "view": "000"}):
+        given["part"] = {"path": "photos", "light_probe": wrong, "fallback": "part.step"}
+        with pytest.raises(InputError, match=r"room\.exr with"):
+            with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")
     given["part"] = {"path": "photos", "light_probe": {**ball, "path": "../room.exr"}}
     with pytest.raises(InputError, match="outside"):
         with_reconstruction(Recipe.model_validate(given).within(tmp_path), tmp_path / "out")

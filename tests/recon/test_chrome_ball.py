@@ -98,7 +98,7 @@ def test_its_light_is_the_views_room_whatever_the_pictures_size(tmp_path: Path) 
     _exr(tmp_path / "large.exr", large[:, ::-1])
     one, said = read_ball(tmp_path / "ball.exr", ball, view)
     other, _ = read_ball(tmp_path / "large.exr", Ball(3 * ball.x, 3 * ball.y, 3 * ball.radius), view)
-    assert "clipped" in said  # a radiance of 6 in a picture whose white is 1
+    assert said == "", "a file of floats has no white: a radiance of 6 is one"
     assert np.abs(one - other).mean() < 0.01 and np.quantile(np.abs(one - other), 0.99) < 0.1
     sines = np.sin((np.arange(ROWS) + 0.5) / ROWS * np.pi)
     assert (one.mean((1, 2)) * sines).sum() / sines.sum() == pytest.approx(1, abs=1e-5)
@@ -118,7 +118,19 @@ def test_what_is_clipped_is_counted_and_too_much_refused() -> None:
     picture[20:40, 20:40, 1] = 1.0
     assert clipped_share(picture, ball) == pytest.approx(400 / (np.pi * 24**2), rel=0.01)
     with pytest.raises(InputError, match="100% is clipped"):
-        unwrapped(np.ones((64, 64, 3)), ball, K, np.eye(3))
+        clipped_share(np.ones((64, 64, 3)), ball)
+
+
+@pytest.mark.parametrize(("depth", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_a_clipped_photograph_is_told_of_and_a_white_one_refused(depth: type, white: int, tmp_path: Path) -> None:
+    view = replace_pose(ring((25.0,)).views[0])
+    picture = np.full((SIDE, SIDE, 3), white // 2, depth)
+    picture[110:130, 110:130] = white
+    cv2.imwrite(str(tmp_path / "ball.png"), picture)
+    assert read_ball(tmp_path / "ball.png", Ball(120, 120, 40), view)[1].startswith("8.0% of the chrome ball is clipp")
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((SIDE, SIDE, 3), white, depth))
+    with pytest.raises(InputError, match="100% is clipped"):
+        read_ball(tmp_path / "white.png", Ball(120, 120, 40), view)
 
 
 @pytest.mark.parametrize(
@@ -166,5 +178,8 @@ def test_options_that_contradict_are_one_sentence() -> None:
         (None, 0.0, "1,2,3", None), (None, 3.0, None, None), (path, 0.0, None, "a"), (path, 4.0, "1,2,3", None),
         (path, 0.0, "1,2", None), (path, 0.0, "a,b,c", None),
     ):  # fmt: skip
-        with pytest.raises(InputError, match=r"--probe"):
+        with pytest.raises(InputError, match=r"--probe|light probe ball.png with"):
             probe_of(*given)
+    for turn, ball, view in ((0.0, None, "a"), (4.0, Ball(1, 2, 3), None)):
+        with pytest.raises(InputError, match=r"light probe ball\.png with"):
+            LightProbe(path, turn, ball, view)
