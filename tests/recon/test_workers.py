@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
+import trimesh
 
+from recon.fit import Settings, Stage
+from recon.solve import solve
+from recon.volume import VolumeSettings
 from recon.workers import averaged, each, workers
+from tests.recon.painted import photographed
+from tests.recon.synthetic import turntable
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +92,22 @@ def test_what_no_item_uses_has_no_gradient() -> None:
     total.backward()
     assert unused.grad is None
     assert used.grad is not None and torch.equal(used.grad, torch.full((4,), 1.5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["plain", "painted"])
+def test_a_whole_fit_is_the_same_with_any_number_of_threads(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hull, opening (of the plain part) or stereo (on the painted one), and the fit, with its bounces."""
+    monkeypatch.setattr("recon.solve.VolumeSettings", partial(VolumeSettings, steps=60, side_px=48))
+    capture = turntable(trimesh.creation.torus(0.014, 0.006), views=8, size=64)
+    capture = capture if kind == "plain" else photographed(views=9, size=72)
+    stages = (Stage(48, 0.14, 8, 3e-2, still=2), Stage(64, 0.1, 6, 2e-2))
+    brief = Settings("brief", stages, hull_resolution=40, opening_cells=12, settling_steps=4)
+    found = []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        found.append(solve(capture, brief, seed=5))
+    one, other = found
+    assert one.facts["opening"].startswith("opened" if kind == "plain" else "left as it was: painted")
+    for name in ("vertices", "faces", "albedo", "roughness", "environment"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
