@@ -33,25 +33,22 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered  # noqa: E402
 from inpaint_realism import FIGURES, Realism, crops, realism  # noqa: E402
+from inpaint_rows import LEARNED, TAUGHT, painters  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
 
-from core.errors import FlawsmithError, InputError, RenderError  # noqa: E402
+from core.errors import FlawsmithError, RenderError  # noqa: E402
 from core.seeds import child, child_seed  # noqa: E402
 from defects.generative.augment import Example  # noqa: E402
 from defects.generative.examples import read_examples  # noqa: E402
 from defects.generative.paint import paint_photo  # noqa: E402
 from defects.generative.painter import GOOD, Painter  # noqa: E402
-from defects.generative.rules import CopyPaste, InpaintFloor, Overlay, PerlinBlend  # noqa: E402
 from defects.generative.seam import seam_visibility  # noqa: E402
 from defects.generative.tiny.backend import TinyPainter  # noqa: E402
 from defects.generative.tiny.pairs import HOLD_OUT  # noqa: E402
-from defects.generative.tiny.teach import Teaching, teach  # noqa: E402
 from defects.generative.tiny.train import WEIGHTS  # noqa: E402
 from flawsmith.versions import commit  # noqa: E402
 
-TAUGHT = "tiny taught"
-LEARNED = ("tiny", TAUGHT, "sd15")
 DRAWS = 1000
 LEAST = 12
 """Painted images that a row needs to be judged by a classifier or to teach with."""
@@ -66,52 +63,6 @@ class Made(NamedTuple):
     seams: list[float]
     seconds: list[float]
     quiet: int
-
-
-def painters(ground: Ground, asked: argparse.Namespace) -> tuple[dict[str, Callable[[], Painter]], list[str]]:
-    """How to load each row, and what is not here."""
-    every = (*Overlay().types, *WORDS, *{t.damage for t in ground.tasks})
-    rows: dict[str, Callable[[], Painter]] = {
-        "perlin": lambda: PerlinBlend(types=every), "copy-paste": lambda: CopyPaste(ground.given),
-        "overlay": Overlay, "opencv": lambda: InpaintFloor(types=every),
-    }  # fmt: skip
-    missing = []
-    if asked.tiny is None:
-        missing.append("tiny: not asked for (--tiny)")
-    else:
-        try:
-            TinyPainter(asked.tiny or None)
-            rows["tiny"] = lambda: TinyPainter(asked.tiny or None, steps=asked.sampling)
-        except FlawsmithError as error:
-            missing.append(f"tiny: {error}")
-    if asked.taught:
-        folder = taught(ground, asked)
-        rows[TAUGHT] = lambda: TinyPainter(folder / WEIGHTS, steps=asked.sampling)
-    if asked.sd15 is None:
-        missing.append("sd15: no weights given (--sd15 LEARNED BASE)")
-    else:
-        from defects.generative.sd15.backend import Sd15Painter
-
-        learned, base = asked.sd15
-        try:
-            Sd15Painter(Path(learned), base)
-            rows["sd15"] = lambda: Sd15Painter(Path(learned), base)
-        except FlawsmithError as error:
-            missing.append(f"sd15: {error}")
-    if not asked.rows:
-        return rows, missing
-    unknown = set(asked.rows.split(",")) - set(rows)
-    if unknown:
-        raise InputError(f"rows {', '.join(sorted(unknown))}", f"of {', '.join(rows)}", "correct --rows")
-    return {name: load for name, load in rows.items() if name in asked.rows.split(",")}, missing
-
-
-def taught(ground: Ground, asked: argparse.Namespace) -> Path:
-    """Folder of `tiny` taught this ground's given examples and good photographs; what is there goes on."""
-    good = [Example(i, np.zeros(i.shape[:2], bool), np.ones(i.shape[:2], bool), GOOD) for i in ground.good]
-    how = Teaching(steps=asked.taught, seed=asked.seed, draws=min(Teaching.draws, Teaching.batch * asked.taught))
-    folder = asked.keep / ground.name.replace(" ", "-")
-    return teach([*ground.given, *good], folder, how, lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def damage_of(painter: Painter, task: Task) -> str:
@@ -178,7 +129,7 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     if row == TAUGHT:
         painter: Painter = TinyPainter(asked.keep / "photographs" / WEIGHTS, steps=asked.sampling)
     else:
-        asked.taught = None
+        asked.taught, asked.rows = None, ""
         painter = painters(ground, asked)[0][row]()
     damage = next(t for t in ("scratch", "pit", *painter.types) if t in painter.types and t != GOOD)
     with contextlib.suppress(RenderError):

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import FlawsmithError, InputError
-from flawsmith import paint_commands
+from flawsmith import capture_commands, paint_commands
+from flawsmith.console import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
-REFUSED = 3
 STORAGE = {errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ENAMETOOLONG,
            errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS}  # fmt: skip
 """What a file system says to someone who may not, or cannot, write there."""
@@ -52,7 +52,7 @@ def guarded(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except FlawsmithError as error:
-            err.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
+            err.print(f"[bold red]error:[/] {plain(str(error))}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
             if error.errno not in STORAGE:
@@ -61,7 +61,7 @@ def guarded(command: F) -> F:
                 f"{error.filename or 'a file'} cannot be written ({error.strerror})",
                 "a writable place with free space", "make room or name another place",
             )  # fmt: skip
-            err.print(f"[bold red]error:[/] {_plain(str(refused))}", soft_wrap=True)
+            err.print(f"[bold red]error:[/] {plain(str(refused))}", soft_wrap=True)
             raise typer.Exit(refused.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; the same command goes on from what is whole", soft_wrap=True)
@@ -104,7 +104,7 @@ def run(
     with Bar(chosen.name, err, quiet or json_) as bar:
         summary = make(
             chosen, folder, images=images, seed=seed, device=device, progress=bar, blender=blender,
-            fitting=None if quiet or json_ else _fitting,
+            fitting=None if quiet or json_ else capture_commands.fitting,
         )  # fmt: skip
     if json_:
         print(json.dumps(summary.model_dump(mode="json")))
@@ -116,100 +116,11 @@ def run(
             f"[bold]{summary.images} images[/] ({verdicts}; {made}{rate}), {summary.defects} labels", soft_wrap=True
         )
         for note in summary.notes:
-            out.print(f"note: {_plain(note)}", soft_wrap=True)
-        out.print(_plain(str(folder / "report.html")), soft_wrap=True)
+            out.print(f"note: {plain(note)}", soft_wrap=True)
+        out.print(plain(str(folder / "report.html")), soft_wrap=True)
 
 
-@app.command()
-@guarded
-def reconstruct(
-    capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture's folder or pose file.")],
-    out_: Annotated[Path, typer.Option("--out", help="Folder for the part and its verdict.")],
-    preset: Annotated[str, typer.Option(help="draft or standard, or full on a GPU.")] = "standard",
-    minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop the fit, but not its start, after so long.")
-    ] = None,
-    light: Annotated[
-        Literal["room", "part"] | None, typer.Option(help="room: the part turned. part: it lay still. Else as stated.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    rerender: Annotated[int, typer.Option(min=0, help="Views to render again in Cycles, to measure the gap.")] = 0,
-    refine_poses: Annotated[
-        bool, typer.Option("--refine-poses", help="For poses that are off by more than half a pixel.")
-    ] = False,
-    light_probe: Annotated[
-        Path | None, typer.Option(help="The room's light, which is then not fitted: an equirectangular .hdr or .exr.")
-    ] = None,
-    probe_turn: Annotated[float, typer.Option(help="Turns the probe about the vertical, degrees.")] = 0.0,
-    probe_ball: Annotated[
-        str | None, typer.Option(metavar="X,Y,R", help="The probe is a chrome ball's photograph: where it is, pixels.")
-    ] = None,
-    probe_view: Annotated[
-        str | None, typer.Option(help="The photograph whose camera took the ball's. Default: the first.")
-    ] = None,
-    quiet: Quiet = False,
-    json_: Json = False,
-) -> None:
-    """Make a textured, metric part of turntable photographs, or say why not."""
-    from flawsmith.probe_options import probe_of
-    from flawsmith.reconstruction import reconstruct_capture
-
-    probe = probe_of(light_probe, probe_turn, probe_ball, probe_view)
-    verdict = reconstruct_capture(
-        capture, out_, preset_name=preset, minutes=minutes, seed=seed, device=device, light=light, rerender=rerender,
-        refine_poses=refine_poses, light_probe=probe,
-        progress=None if quiet or json_ else _fitting,
-    )  # fmt: skip
-    if json_:
-        print(json.dumps(verdict.model_dump(mode="json")))
-    elif not quiet:
-        out.print(_plain(verdict.sentence()), soft_wrap=True)
-        out.print(_plain(str(out_ / "part.glb")), soft_wrap=True)
-        out.print(_plain(str(out_ / "report.html")), soft_wrap=True)
-    if not verdict.usable:
-        raise typer.Exit(REFUSED)
-
-
-@app.command("simulate-capture")
-@guarded
-def simulate_capture_(
-    part: Annotated[Path, typer.Argument(metavar="PART", help="A CAD or mesh file.")],
-    out_: Annotated[Path, typer.Option("--out", help="A new folder for the capture.")],
-    material: Annotated[str, typer.Option(help="A finish of the library, or a .yaml file.")] = "powder_coat_grey",
-    station: Annotated[str, typer.Option(help="A station of the library, or a .yaml file.")] = "soft_box",
-    environment: Annotated[Path | None, typer.Option(help="An .hdr or .exr as the only light instead.")] = None,
-    backdrop: Annotated[str, typer.Option(help="A backdrop of the library, or a .yaml file.")] = "void",
-    board: Annotated[bool, typer.Option("--board", help="A printed board of markers under the part.")] = False,
-    poses: Annotated[Literal["known", "angles"], typer.Option(help="angles: only the table's steps.")] = "known",
-    up: Annotated[str, typer.Option(help="Side of the part that points up: +x -x +y -y +z -z.")] = "+z",
-    views: Annotated[int, typer.Option(min=6, help="Photographs of each elevation and session.")] = 36,
-    elevation: Annotated[list[float] | None, typer.Option(help="Of the camera, degrees; repeat for rings.")] = None,
-    sessions: Annotated[int, typer.Option(min=1, max=2, help="2: once more, turned over.")] = 1,
-    registered: Annotated[bool, typer.Option("--registered", help="Both sessions' poses in one frame.")] = False,
-    size: Annotated[int, typer.Option(help="Side of the photographs, px.")] = 256,
-    samples: Annotated[int, typer.Option(min=1, help="Of the renderer, per pixel.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
-    drift: Annotated[float, typer.Option("--exposure-drift", help="Relative rms from photograph to photograph.")] = 0.0,
-    noise: Annotated[bool, typer.Option(help="Camera noise.")] = True,
-    unit: Annotated[str | None, typer.Option(help="For formats without one.")] = None,
-    device: Device = "cpu",
-    quiet: Quiet = False,
-) -> None:
-    """Photograph a known part on a turntable with Cycles: a capture with its truth beside it."""
-    from flawsmith.progress import Bar
-    from flawsmith.simulate import CapturePlan, simulate_capture
-
-    plan = CapturePlan(
-        material=material, station=station, views=views, elevations_deg=tuple(elevation or [25.0]), sessions=sessions,
-        size_px=size, samples=samples, seed=seed, exposure_drift=drift, noise=noise, unit=unit, backdrop=backdrop,
-        board=board, poses=poses, up=up, registered=registered,
-        environment=None if environment is None else str(environment),
-    )  # fmt: skip
-    with Bar(part.stem, err, quiet) as bar:
-        simulate_capture(part, out_, plan, device, bar)
-    if not quiet:
-        out.print(_plain(str(out_ / ("transforms.json" if poses == "known" else "capture.yaml"))), soft_wrap=True)
+capture_commands.register(app, guarded)
 
 
 @app.command("import")
@@ -254,7 +165,7 @@ def preview(
     with Bar(f"{chosen.name} (preview)", err, quiet) as bar:
         sheet = make(chosen, out_ or Path(f"{chosen.name}-preview.png"), images, device, bar)
     if not quiet:
-        out.print(_plain(str(sheet)), soft_wrap=True)
+        out.print(plain(str(sheet)), soft_wrap=True)
 
 
 @app.command()
@@ -274,7 +185,7 @@ def check(
         print(json.dumps([{"where": f.where, "what": f.what} for f in faults]))
     elif not quiet:
         for fault in faults:
-            out.print(f"[red]{_plain(fault.where)}[/] {_plain(fault.what)}", soft_wrap=True)
+            out.print(f"[red]{plain(fault.where)}[/] {plain(fault.what)}", soft_wrap=True)
         out.print(f"{len(faults)} faults" if faults else "[green]no fault[/]")
     raise typer.Exit(1 if faults else 0)
 
@@ -301,7 +212,7 @@ def list_(
         return
     table = Table("name", "v", "kind", "what it is", box=None, pad_edge=False, header_style="bold")
     for entry in found:
-        table.add_row(entry.name, str(entry.version), entry.kind, _plain(" ".join(entry.text.split())))
+        table.add_row(entry.name, str(entry.version), entry.kind, plain(" ".join(entry.text.split())))
     out.print(table)
 
 
@@ -318,23 +229,12 @@ def doctor(json_: Json = False) -> None:
         print(json.dumps([vars(c) for c in found]))
     else:
         for c in found:
-            table.add_row(f"[{colours[c.state]}]{c.state}[/]", c.name, _plain(c.found), _plain(c.do))
+            table.add_row(f"[{colours[c.state]}]{c.state}[/]", c.name, plain(c.found), plain(c.do))
         out.print(table)
     raise typer.Exit(1 if any(c.state == "fail" for c in found) else 0)
 
 
 paint_commands.register(app, guarded)
-
-
-def _fitting(stage: str, step: int, steps: int, terms: dict[str, float]) -> None:
-    """One line of a capture's fit."""
-    losses = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
-    err.print(f"{stage:>7} {step:4d}/{steps}  {losses}", soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    """Without Rich's markup: brackets in a user's words are the user's."""
-    return text.replace("[", r"\[")
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from core.part import Part
+if TYPE_CHECKING:
+    from core.part import Part
 
 MANY = 12
 
@@ -39,3 +41,8 @@ def _regions(part: Part) -> dict[str, list[str]]:
     for name in part.regions:
         found[part.regions[name].kind].append(name)
     return found
+
+
+def plain(text: str) -> str:
+    """Without Rich's markup: brackets in a user's words are the user's."""
+    return text.replace("[", r"\[")

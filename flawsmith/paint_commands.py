@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from flawsmith.console import plain
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
@@ -191,8 +193,8 @@ def _kept(made: dict[str, Any]) -> str:
 
 
 def _told(text: str) -> None:
-    err.print(text.replace("[", r"\["), soft_wrap=True)
+    err.print(plain(text), soft_wrap=True)
 
 
 def _print(text: str) -> None:
-    out.print(text.replace("[", r"\["), soft_wrap=True)
+    out.print(plain(text), soft_wrap=True)

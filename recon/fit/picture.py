@@ -99,9 +99,15 @@ def colour_error(seen: torch.Tensor, target: Target) -> torch.Tensor:
 def losses(seen: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean over the part's pixels of the colour error (smooth L1) and of the squared mask error."""
     count = target.mask.sum().clamp(min=1)
+    colour, mask = pixel_errors(seen, target)
+    return colour.sum() / count, mask.sum() / count
+
+
+def pixel_errors(seen: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
+    """(h, w): the colour error (smooth L1, mean of the channels), and the squared mask error."""
     error = colour_error(seen, target).abs()
     smooth = torch.where(error < 0.05, 10 * error**2, error - 0.025)
-    return smooth.sum() / (3 * count), ((seen[..., 3:] - target.mask) ** 2).sum() / count
+    return smooth.sum(-1) / 3, ((seen[..., 3:] - target.mask) ** 2)[..., 0]
 
 
 def met(

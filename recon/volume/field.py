@@ -104,9 +104,13 @@ def solid(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def genus(faces: np.ndarray) -> int:
     """Handles of a closed manifold mesh, over all its pieces: pieces - (vertices - edges + faces) / 2."""
+    return int(pieces(faces) - (len(np.unique(faces)) - len(faces) // 2) // 2)
+
+
+def pieces(faces: np.ndarray) -> int:
+    """Of a mesh, by its edges."""
     used, inverse = np.unique(faces, return_inverse=True)
     f = inverse.reshape(-1, 3)
     ends = np.concatenate([f[:, [0, 1]], f[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(used),) * 2)
-    pieces, _ = connected_components(graph, directed=False)
-    return int(pieces - (len(used) - len(f) // 2) // 2)
+    return int(connected_components(graph, directed=False)[0])

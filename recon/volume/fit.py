@@ -19,14 +19,15 @@ from recon.fit.problem import Target, UnitFrame, targets
 from recon.hull import visual_hull
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
-from recon.volume.field import edges_once, joined, outside_masks, signed_distance, solid, unevenness
+from recon.volume.explained import compared, vertex_errors
+from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid, unevenness
 from recon.volume.flexicubes import Grid
+from recon.volume.holes import candidates, without
 from recon.volume.settings import VolumeSettings
 from recon.volume.shape import Shadows, Volume, estimate_of
-from recon.volume.webs import webs, without
 
-CLEARLY = 0.99
-"""A hole is believed when the loss with it is below this share of the loss without."""
+CLEARLY = 0.8
+"""A hole is believed when the error of the pixels that show its place is below this share of the error when closed."""
 
 
 @dataclass(eq=False)
@@ -77,8 +78,9 @@ def solve(
     device: str = "cpu",
     deadline: float | None = None,
 ) -> VolumeFit:
-    """`topology`, with the whole state. Where thin webs are left when `pierce_after` of the steps are done, the rest is
-    done twice, with them and with them taken out, and what explains the training photographs better is kept."""
+    """`topology`, with the whole state. Where holes may be that are closed when `pierce_after` of the steps are done,
+    the rest is done twice, closed and with them taken out; one stays a hole where the pixels that show it are explained
+    better."""
     rasterizer = rasterizer or WarpRasterizer()
     fit = begin(capture, settings, start, device)
     views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
@@ -86,30 +88,31 @@ def solve(
     asked = round(settings.pierce_after * settings.steps)
     run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer, deadline)
     redistance(fit, settings)
-    values, grid = fit.volume.values(), fit.volume.grid
-    found = webs(values, grid)
-    opened = deepcopy(fit) if found else None
-    run(fit, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
-    if opened is not None:
-        for web in found:
-            values = without(values, web, grid)
-        opened.volume.set_values(values)
-        run(opened, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
-        closed_loss, opened_loss = (error(f, views, settings, rasterizer) for f in (fit, opened))
-        note = {"webs": len(found), "closed": closed_loss, "opened": opened_loss}
-        fit = opened if opened_loss < CLEARLY * closed_loss else fit
-        fit.history.append(note)
-    return fit
+    errors = vertex_errors(fit.volume, views, settings, rasterizer)
+    found = candidates(fit.volume.values(), fit.volume.grid, *errors)
 
+    def ended(taken_out: list[np.ndarray]) -> VolumeFit:
+        one = deepcopy(fit)
+        values = one.volume.values()
+        for candidate in taken_out:
+            values = without(values, candidate, one.volume.grid)
+        if taken_out:
+            one.volume.set_values(values)
+            redistance(one, settings)
+        run(one, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
+        return one
 
-@torch.no_grad()
-def error(fit: VolumeFit, views: list[Target], settings: VolumeSettings, rasterizer: Rasterizer) -> float:
-    """Mean over the views of colour and mask terms."""
-    dual = fit.volume.surface()
-    net = joined(dual.faces, len(dual.vertices))
-    shadows = Shadows(dual.vertices, net, views, fit.volume.grid.step)
-    estimate = estimate_of(dual.vertices, net, fit.volume.unknowns_at(dual.vertices), shadows)
-    return float(met(estimate, views, net, rasterizer, settings.loss.mask_weight)[0])
+    closed = ended([])
+    if not found:
+        return closed
+    opened = ended(found)
+    pairs = compared(closed.volume, opened.volume, found, views, settings, rasterizer)
+    closed_again = genus(opened.mesh()[1]) <= genus(closed.mesh()[1])
+    better = [after < CLEARLY * before for before, after in pairs]
+    holes = [] if closed_again else [one for one, so in zip(found, better, strict=True) if so]
+    last = closed if not holes else opened if len(holes) == len(found) else ended(holes)
+    last.history.append({"closed": len(found), "holes": len(holes), "errors": pairs})
+    return last
 
 
 def begin(

@@ -15,8 +15,8 @@ class VolumeSettings:
     optimiser steps of `views_per_step` views. rate: step of the preconditioned values, in bounding radii; falls by
     `fall`. still: first steps, in which the shape rests. stiffness: of the grid's preconditioner. renew_every: steps
     between new shadow tables; distance_every: between new distances. slack: cells that the shape may stand out of the
-    masks' hull. tolerated: masks that may be wrong about a sample. pierce_after: share of the steps after which thin
-    webs are questioned.
+    masks' hull. tolerated: masks that may be wrong about a sample. pierce_after: share of the steps after which what
+    may be a closed hole is questioned.
     outlier_limit: gradients on vertices are cut at so many times their median: outlines pull harder than shading.
     sign: weights of the sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's
     unevenness, in cells.

@@ -1,0 +1,84 @@
+"""How well a signed grid explains the photographs, place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.spatial import KDTree
+
+from recon.fit.picture import picture, pixel_errors
+from recon.fit.problem import Target
+from recon.raster.protocol import Fragments, Rasterizer
+from recon.volume.field import joined
+from recon.volume.flexicubes import Dual
+from recon.volume.settings import VolumeSettings
+from recon.volume.shape import Shadows, Volume, estimate_of
+from recon.workers import each
+
+NEAR = 2.0
+"""Cells from a candidate's samples within which a surface is the candidate's."""
+
+
+@torch.no_grad()
+def vertex_errors(
+    volume: Volume, views: list[Target], settings: VolumeSettings, rasterizer: Rasterizer
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """points (n, 3) of the surface's vertices, unit frame; the sum of the pixels' errors at each (n,), and how many
+    pixels they are (n,), shared among a face's three by where in it the pixel lies."""
+    dual, errors, count = volume.surface(), 0.0, 0.0
+    n = len(dual.vertices)
+    for _, error, fragments in _pictures(volume, dual, views, settings, rasterizer):
+        shown = fragments.covered
+        corner = dual.faces[fragments.face[shown].long()].cpu().numpy().reshape(-1)
+        share = fragments.bary[shown].cpu().numpy().astype(np.float64)
+        of_pixel = error[shown].cpu().numpy().astype(np.float64)
+        errors = errors + np.bincount(corner, (share * of_pixel[:, None]).reshape(-1), n)
+        count = count + np.bincount(corner, share.reshape(-1), n)
+    return dual.vertices.cpu().numpy().astype(np.float64), np.asarray(errors), np.asarray(count)
+
+
+@torch.no_grad()
+def compared(
+    closed: Volume,
+    opened: Volume,
+    found: list[np.ndarray],
+    views: list[Target],
+    settings: VolumeSettings,
+    rasterizer: Rasterizer,
+) -> list[tuple[float, float]]:
+    """For every candidate (samples,) the mean error with it and without it, over the pixels that show it in `closed`:
+    elsewhere the two differ by the noise of their fits."""
+    trees = [KDTree(closed.grid.points().numpy()[one]) for one in found]
+    dual = closed.surface()
+    with_it, masks = np.zeros(len(found)), []
+    for points, error, fragments in _pictures(closed, dual, views, settings, rasterizer):
+        at = points.cpu().numpy()
+        near = [np.isfinite(tree.query(at, distance_upper_bound=NEAR * closed.grid.step)[0]) for tree in trees]
+        masks.append([fragments.covered & torch.as_tensor(one, device=error.device) for one in near])
+        with_it += [float(error[mask].sum()) for mask in masks[-1]]
+    without_it = np.zeros(len(found))
+    drawn = _pictures(opened, opened.surface(), views, settings, rasterizer)
+    for (_, error, _), shown in zip(drawn, masks, strict=True):
+        without_it += [float(error[mask].sum()) for mask in shown]
+    count = np.maximum([sum(int(shown[k].sum()) for shown in masks) for k in range(len(found))], 1)
+    return list(zip((with_it / count).tolist(), (without_it / count).tolist(), strict=True))
+
+
+def _pictures(
+    volume: Volume, dual: Dual, views: list[Target], settings: VolumeSettings, rasterizer: Rasterizer
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, Fragments]]:
+    """Of every view what is seen: points (h, w, 3), the errors of colour and mask (h, w), and the fragments."""
+    net = joined(dual.faces, len(dual.vertices))
+    shadows = Shadows(dual.vertices, net, views, volume.grid.step)
+    estimate = estimate_of(dual.vertices, net, volume.unknowns_at(dual.vertices), shadows)
+
+    def drawn(view: Target) -> tuple[torch.Tensor, torch.Tensor, Fragments]:
+        with torch.no_grad():
+            seen, fragments = picture(estimate, view, net, rasterizer)
+            colour, mask = pixel_errors(seen, view)
+            points = rasterizer.interpolate(dual.vertices, net.faces, fragments)
+        return points, colour + settings.loss.mask_weight * mask, fragments
+
+    yield from each(drawn, views)

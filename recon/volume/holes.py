@@ -1,0 +1,116 @@
+"""Where a signed grid is closed and the part may have a hole.
+
+Through a hole that no outline shows no photograph sees the backdrop. Shading deepens a dent from both sides or from one
+and stops: at a web that no photograph pulls on, or at a lid that no small step makes better, though the photographs
+show something else there. Both are candidates. Whether one is a hole is a question to be put to the photographs, with
+it taken out (`recon.volume.explained`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from core.errors import GeometryError
+from recon.volume.field import genus, pieces, solid
+from recon.volume.flexicubes import Grid, extract
+
+HALF_THICKNESS = (1.0, 1.5, 2.0, 2.5)
+"""Cells, of a web; the thinnest that there are, are asked about."""
+UNSURE = 3**0.5 / 2
+"""Cells by which a sample may lie off the depth that it stands for."""
+LARGEST_WEB, LARGEST_LID = 0.05, 0.3
+"""Of the part's volume: a larger web is a wall, and a larger lid most of the part."""
+REACH = 1.5
+"""Cells about a vertex over which its error is averaged."""
+UNEXPLAINED = (3.0, 4.0, 6.0)
+"""An error of so many times the surface's median is not noise of the fit; the first by which something is found."""
+SEEN = 0.5
+"""Pixels that have to show a place for its error to count."""
+
+
+def candidates(
+    values: torch.Tensor, grid: Grid, points: np.ndarray, errors: np.ndarray, pixels: np.ndarray
+) -> list[np.ndarray]:
+    """(samples,) bool, one a candidate: what lies beneath unexplained surface, else thin webs, whose removal gives the
+    surface a handle. They do not touch. values: signed distances. points (n, 3), errors (n,), pixels (n,): vertices of
+    their surface, what the photographs' errors at them come to and of how many pixels."""
+    field = values.detach().cpu().numpy().reshape(grid.shape)
+    inside = field < 0
+    ratio = np.zeros(grid.shape)
+    nearest = KDTree(points).query(grid.points().numpy()[inside.reshape(-1)])[1]
+    ratio[inside] = _by_median(points, errors, pixels, REACH * grid.step)[nearest]
+    found: list[np.ndarray] = []
+    for times in UNEXPLAINED:
+        # a hole that is a little too narrow would close again
+        lids = np.logical_and(ndimage.binary_dilation(ratio > times, iterations=1), inside)
+        found = found or _handles(values, grid, lids, LARGEST_LID)
+    taken = np.any(found, axis=0).reshape(grid.shape) if found else np.zeros(grid.shape, bool)
+    taken = ndimage.binary_dilation(taken, iterations=2)
+    for half in HALF_THICKNESS:
+        deep = field < -half * grid.step
+        if not deep.any():
+            break
+        away = np.asarray(ndimage.distance_transform_edt(~deep), np.float64)
+        thin = np.logical_and(inside, np.greater(away, half + UNSURE))
+        # a web is surrounded by the thick part; its rim goes with it
+        thin = np.logical_and(ndimage.binary_dilation(thin, iterations=1), inside)
+        webs = [web for web in _handles(values, grid, thin, LARGEST_WEB) if not (web & taken.reshape(-1)).any()]
+        if webs:
+            return found + webs
+    return found
+
+
+def without(values: torch.Tensor, candidate: np.ndarray, grid: Grid) -> torch.Tensor:
+    """The values with its samples half a cell outside."""
+    mask = torch.as_tensor(candidate, device=values.device)
+    return torch.where(mask, values.detach().clamp(min=0.5 * grid.step), values.detach())
+
+
+def _by_median(points: np.ndarray, errors: np.ndarray, pixels: np.ndarray, reach: float) -> np.ndarray:
+    """(n,) mean error within reach, by its median over the surface; 0 where no photograph shows it."""
+    near = KDTree(points).query_ball_point(points, reach)
+    error, count = (np.array([values[i].sum() for i in near]) for values in (errors, pixels))
+    shown = count >= SEEN
+    mean = np.where(shown, error / np.maximum(count, SEEN), 0.0)
+    return mean / max(float(np.median(mean[shown])), 1e-12) if shown.any() else mean
+
+
+def _handles(values: torch.Tensor, grid: Grid, samples: np.ndarray, largest: float) -> list[np.ndarray]:
+    """The connected regions of the samples whose removal gives the surface a handle and no new piece."""
+    label: Any
+    label, count = ndimage.label(samples, np.ones((3, 3, 3)))  # type: ignore[misc]
+    whole, found = _genus_and_pieces(values, grid), []
+    inside = (values.detach().cpu().numpy() < 0).reshape(grid.shape)
+    for number in range(1, count + 1):
+        one = _with_crumbs(inside, label == number).reshape(-1)
+        if one.sum() > largest * inside.sum():
+            continue
+        try:
+            after = _genus_and_pieces(without(values, one, grid), grid)
+        except GeometryError:
+            continue
+        if after[0] > whole[0] and after[1] <= whole[1]:
+            found.append(one)
+    return found
+
+
+def _with_crumbs(inside: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """The samples (bool, in space) with what hangs on nothing else, where that is less than they are."""
+    label: Any
+    label, _ = ndimage.label(inside & ~samples)  # type: ignore[misc]
+    sizes = np.bincount(label.reshape(-1))
+    beside = np.unique(label[ndimage.binary_dilation(samples, iterations=1) & ~samples])
+    crumbs = [n for n in beside[beside > 0] if n != sizes[1:].argmax() + 1]
+    return samples | np.isin(label, crumbs) if sizes[crumbs].sum() < samples.sum() else samples
+
+
+def _genus_and_pieces(values: torch.Tensor, grid: Grid) -> tuple[int, int]:
+    """Of the surface without voids and crumbs."""
+    dual = extract(values.detach(), grid)
+    faces = solid(dual.vertices.cpu().numpy().astype(np.float64), dual.faces.cpu().numpy())[1]
+    return genus(faces), pieces(faces)
