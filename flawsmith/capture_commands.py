@@ -7,15 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from flawsmith.console import plain
+from flawsmith.options import FitDevice, Json, Quiet, RenderDevice, err, out
 
 REFUSED = 3
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
-Device = Annotated[str, typer.Option(help="cpu, optix, cuda, hip, metal, or auto: the best there is.")]
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 def reconstruct(
@@ -29,7 +25,7 @@ def reconstruct(
         Literal["room", "part"] | None, typer.Option(help="room: the part turned. part: it lay still. Else as stated.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Order of the photographs in the fit.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: FitDevice = "cpu",
     rerender: Annotated[int, typer.Option(min=0, help="Views to render again in Cycles, to measure the gap.")] = 0,
     refine_poses: Annotated[
         bool, typer.Option("--refine-poses", help="For poses that are off by more than half a pixel.")
@@ -87,7 +83,7 @@ def simulate(
     drift: Annotated[float, typer.Option("--exposure-drift", help="Relative rms from photograph to photograph.")] = 0.0,
     noise: Annotated[bool, typer.Option(help="Camera noise.")] = True,
     unit: Annotated[str | None, typer.Option(help="For formats without one.")] = None,
-    device: Device = "cpu",
+    device: RenderDevice = "cpu",
     quiet: Quiet = False,
 ) -> None:
     """Photograph a known part on a turntable with Cycles: a capture with its truth beside it."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.errors import FlawsmithError, InputError
 from flawsmith import capture_commands, paint_commands
 from flawsmith.console import plain
+from flawsmith.options import Json, Quiet, RenderDevice, err, out
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -32,15 +32,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, see docs/recipe.md.")]
-Device = Annotated[str, typer.Option(help="cpu, optix, cuda, hip, metal, or auto: the best there is.")]
 BlenderFile = Annotated[
     Path | None, typer.Option("--blender", help="Render with this Blender executable instead of the bpy wheel.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Outside = Annotated[bool, typer.Option("--allow-outside", help="Let the recipe name files outside its folder.")]
 
 
@@ -87,7 +83,7 @@ def run(
     out_: Annotated[Path | None, typer.Option("--out", help="Dataset folder. [default: out/NAME]")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
-    device: Device = "auto",
+    device: RenderDevice = "auto",
     blender: BlenderFile = None,
     quiet: Quiet = False,
     json_: Json = False,
@@ -152,7 +148,7 @@ def preview(
     recipe: RecipeFile,
     out_: Annotated[Path | None, typer.Option("--out", help="PNG to write. [default: NAME-preview.png]")] = None,
     images: Annotated[int, typer.Option(min=1, max=60, help="How many.")] = 6,
-    device: Device = "auto",
+    device: RenderDevice = "auto",
     quiet: Quiet = False,
     allow_outside: Outside = False,
 ) -> None:

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from flawsmith.console import plain
+from flawsmith.options import FitDevice, Json, Quiet, err, out
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Drawn = Annotated[str | None, typer.Option("--blueprint", help="Draw each mask in mm: a blueprint's name or .yaml.")]
 Damage = Annotated[str | None, typer.Option("--type", help="Damage to show. [default: the blueprint's]")]
 Scale = Annotated[float | None, typer.Option(min=1e-6, help="Scale of the pictures, for --blueprint.")]
@@ -28,7 +25,6 @@ SD15_ONLY = {
 TINY_ONLY = {"weights"}
 """Options of train-inpaint that the other backends do not have."""
 FOREIGN = {"tiny": SD15_ONLY, "sd15": TINY_ONLY | {"controlnet"}, "sd15-controlnet": TINY_ONLY}
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 def inpaint(
@@ -47,7 +43,7 @@ def inpaint(
     guidance: Guidance = None,
     size: Size = None,
     precision: Precision = "float32",
-    device: Device = "cpu",
+    device: FitDevice = "cpu",
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -86,7 +82,7 @@ def generate(
     guidance: Guidance = None,
     size: Size = None,
     precision: Precision = "float32",
-    device: Device = "cpu",
+    device: FitDevice = "cpu",
     quiet: Quiet = False,
     json_: Json = False,
 ) -> None:
@@ -133,7 +129,7 @@ def train_inpaint(
     strips_every: Annotated[int, typer.Option(min=0, help="Steps between validation strips; 0: none.")] = 250,
     least: Annotated[int, typer.Option(min=1, help="Examples that each type needs.")] = 3,
     seed: Annotated[int, typer.Option()] = 0,
-    device: Device = "cpu",
+    device: FitDevice = "cpu",
     quiet: Quiet = False,
 ) -> None:
     """Teach a diffusion backend the damage of a few photographs with masks: Stable Diffusion 1.5, or tiny."""

@@ -61,7 +61,7 @@ def unwrapped(picture: np.ndarray, ball: Ball, intrinsics: np.ndarray, room_from
 def clipped_share(picture: np.ndarray, ball: Ball) -> float:
     """Share of the ball's pixels of which a channel is full: lamps are brighter than those say. picture: (h, w, 3), of
     a file whose white is 1. InputError where it is most of them."""
-    share = float((picture[_disc(picture, ball)].max(1, initial=0.0) >= CLIPPED).mean())
+    share = float((picture[_disc(picture, ball)].max(1) >= CLIPPED).mean())
     if share > MOST_CLIPPED:
         raise InputError(
             f"a chrome ball of which {share:.0%} is clipped", f"at most {MOST_CLIPPED:.0%}", "expose it less"

@@ -82,8 +82,7 @@ def _by_median(points: np.ndarray, errors: np.ndarray, pixels: np.ndarray, reach
 
 def _handles(values: torch.Tensor, grid: Grid, samples: np.ndarray, largest: float) -> list[np.ndarray]:
     """The connected regions of the samples whose removal gives the surface a handle and no new piece."""
-    label: Any
-    label, count = ndimage.label(samples, np.ones((3, 3, 3)))  # type: ignore[misc]
+    label, count = _labelled(samples, corners=True)
     whole, found = _genus_and_pieces(values, grid), []
     inside = (values.detach().cpu().numpy() < 0).reshape(grid.shape)
     for number in range(1, count + 1):
@@ -101,12 +100,17 @@ def _handles(values: torch.Tensor, grid: Grid, samples: np.ndarray, largest: flo
 
 def _with_crumbs(inside: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """The samples (bool, in space) with what hangs on nothing else, where that is less than they are."""
-    label: Any
-    label, _ = ndimage.label(inside & ~samples)  # type: ignore[misc]
+    label, _ = _labelled(inside & ~samples, corners=False)
     sizes = np.bincount(label.reshape(-1))
     beside = np.unique(label[ndimage.binary_dilation(samples, iterations=1) & ~samples])
     crumbs = [n for n in beside[beside > 0] if n != sizes[1:].argmax() + 1]
     return samples | np.isin(label, crumbs) if sizes[crumbs].sum() < samples.sum() else samples
+
+
+def _labelled(samples: np.ndarray, corners: bool) -> tuple[np.ndarray, int]:
+    """Connected regions, numbered from 1 on in space, and how many they are. corners: that touch there are one."""
+    found: Any = ndimage.label(samples, np.ones((3, 3, 3)) if corners else None)
+    return found[0], int(found[1])
 
 
 def _genus_and_pieces(values: torch.Tensor, grid: Grid) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,12 +175,19 @@ def test_options_that_contradict_are_one_sentence() -> None:
     found = probe_of(path, 0.0, "10,20.5,30", "a")
     assert found == LightProbe(path, 0.0, Ball(10, 20.5, 30), "a")
     assert probe_of(None, 0.0, None, None) is None and probe_of(path, 5.0, None, None) == LightProbe(path, 5.0)
-    for given in (
-        (None, 0.0, "1,2,3", None), (None, 3.0, None, None), (path, 0.0, None, "a"), (path, 4.0, "1,2,3", None),
-        (path, 0.0, "1,2", None), (path, 0.0, "a,b,c", None),
-    ):  # fmt: skip
-        with pytest.raises(InputError, match=r"--probe|light probe ball.png with"):
+    contradicting = {
+        (None, 0.0, "1,2,3", None): "--probe-ball without --light-probe",
+        (None, 0.0, "1,2,3", "a"): "--probe-ball, --probe-view without --light-probe",
+        (None, 3.0, None, None): "--probe-turn without --light-probe",
+        (path, 0.0, None, "a"): "light probe ball.png with a view and no ball",
+        (path, 4.0, "1,2,3", None): "light probe ball.png with a ball, turned by 4 degrees",
+        (path, 0.0, "1,2", None): "--probe-ball 1,2: expected three numbers",
+        (path, 0.0, "a,b,c", None): "--probe-ball a,b,c: expected three numbers",
+    }
+    for given, said in contradicting.items():
+        with pytest.raises(InputError, match=re.escape(said)):
             probe_of(*given)
-    for turn, ball, view in ((0.0, None, "a"), (4.0, Ball(1, 2, 3), None)):
-        with pytest.raises(InputError, match=r"light probe ball\.png with"):
-            LightProbe(path, turn, ball, view)
+    with pytest.raises(InputError, match=r"ball\.png with a view and no ball"):
+        LightProbe(path, 0.0, None, "a")
+    with pytest.raises(InputError, match=r"ball\.png with a ball, turned by 4 degrees"):
+        LightProbe(path, 4.0, Ball(1, 2, 3), None)

@@ -170,7 +170,7 @@ def test_a_ring_from_an_egg() -> None:
 @pytest.mark.parametrize("seed", [3, 1])
 def test_a_hole_that_no_mask_shows(seed: int) -> None:
     """All rays through the ring's hole are blocked: the hull is closed, shading digs its lid away from both sides, and
-    what is left is found to be no web."""
+    what is left is taken out and found to be a hole."""
     torch.set_num_threads(1)
     mesh = ring(0.65, 0.35)
     capture = turntable(mesh, views=14, size=56, elevations=(-29.0, 29.0))
