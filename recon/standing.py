@@ -31,6 +31,8 @@ LEAST_CUT = 4.0
 """Spacings below the table that the hull must reach for a cut to be worth it."""
 LEVEL, MOSTLY = 0.98, 0.5
 """Cosine from which a face lies level, and the share of what faces down that makes an underside flat."""
+AT_THE_TABLE, NEAR_THE_TABLE = 0.5, 2.0
+"""Lengths of an edge above the lowest point: a ball has a quarter of the second's area in the first, a cone less."""
 FACES_DOWN = 0.3
 """An unseen vertex belongs to the underside from this cosine on."""
 SURE_VIEWS = 3
@@ -68,15 +70,16 @@ def table_under(capture: Capture, vertices: np.ndarray, faces: np.ndarray, spaci
 
 
 def stands_flat(capture: Capture, vertices: np.ndarray, faces: np.ndarray) -> bool:
-    """Whether most of what faces down lies in one plane, as where a table cut a hull off."""
+    """Whether most of what faces down near the lowest point lies in one plane, as where a table cut a hull off. A cone
+    or a ball has little of it there; what hangs over, a wing or a cap, is not asked."""
     up = upwards(capture, vertices)
     if up is None:
         return False
     normals, area = _normals(vertices, faces)
-    height = vertices[faces].mean(1) @ up
+    rise = (vertices[faces].mean(1) @ up - (vertices @ up).min()) / _edge(vertices, faces)
     down = area * np.maximum(-(normals @ up), 0)
-    level = (normals @ up < -LEVEL) & (np.abs(height - height.min()) < 0.5 * _edge(vertices, faces))
-    return bool(down[level].sum() > MOSTLY * down.sum())
+    level = (normals @ up < -LEVEL) & (rise < AT_THE_TABLE)
+    return bool(down[level].sum() > MOSTLY * down[rise < NEAR_THE_TABLE].sum())
 
 
 def seated(capture: Capture, vertices: np.ndarray, faces: np.ndarray, count: np.ndarray, flat: bool) -> np.ndarray:

@@ -97,6 +97,16 @@ def test_what_a_cut_hull_stands_on_is_flat_and_a_ball_is_not():
     assert not stands_flat(round_one, *standing_hull(round_one, RESOLUTION))
 
 
+def test_what_hangs_over_has_no_say_in_whether_it_stands_flat():
+    capped = fine(mushroom())
+    capture = capture_of(mushroom())
+    assert stands_flat(capture, *capped), "the cap's underside is five times the foot's"
+    bowed = capped[0].copy()
+    foot = bowed[:, 2] < -0.0099
+    bowed[foot, 2] -= 0.4 * (0.0142 - np.linalg.norm(bowed[foot, :2], axis=1))
+    assert not stands_flat(capture, bowed, capped[1]), "a cone under the foot"
+
+
 def test_an_unseen_underside_is_laid_back_onto_the_table():
     made = mushroom()
     capture = capture_of(made)
