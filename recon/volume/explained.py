@@ -1,15 +1,17 @@
-"""How well a signed grid explains the photographs, place by place."""
+"""How well a signed grid explains the photographs and their masks, place by place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from scipy import ndimage
 from scipy.spatial import KDTree
 
+from recon.capture.model import View
 from recon.fit.picture import picture, pixel_errors
-from recon.fit.problem import Target
+from recon.fit.problem import Target, UnitFrame
 from recon.raster.protocol import Fragments, Rasterizer
 from recon.volume.field import joined
 from recon.volume.flexicubes import Dual
@@ -37,6 +39,36 @@ def vertex_errors(
         errors = errors + np.bincount(corner, (share * of_pixel[:, None]).reshape(-1), n)
         count = count + np.bincount(corner, share.reshape(-1), n)
     return dual.vertices.cpu().numpy().astype(np.float64), np.asarray(errors), np.asarray(count)
+
+
+@torch.no_grad()
+def seen_through(volume: Volume, frame: UnitFrame, views: Sequence[View], rasterizer: Rasterizer) -> np.ndarray:
+    """(samples,) how many photographs show the backdrop where a sample is. Asked are pixels that the surface covers, a
+    cell and more inside its outlines, at the photographs' own size: through a hole they may see a pixel or two."""
+    dual, grid = volume.surface(), volume.grid
+    net = joined(dual.faces, len(dual.vertices))
+    vertices = frame.part(dual.vertices.cpu().numpy().astype(np.float64))
+    points, cell = frame.part(grid.points().numpy().astype(np.float64)), grid.step * frame.radius
+    count = np.zeros(len(points), int)
+    for view in views:
+        camera = view.intrinsics @ view.camera_from_part[:3]
+        placed = torch.as_tensor(_projected(vertices, camera), dtype=torch.float32, device=dual.vertices.device)
+        covered = rasterizer.rasterize(placed, net, view.size).covered.cpu().numpy()
+        at = _projected(points, camera)
+        cell_px = cell * view.intrinsics[0, 0] / at[:, 2]
+        inner = np.asarray(ndimage.distance_transform_edt(covered)) > float(np.median(cell_px))
+        wrong = inner & (view.mask < 0.5)
+        if wrong.any():
+            away = np.asarray(ndimage.distance_transform_edt(~wrong))
+            x, y = np.floor(at[:, :2] / at[:, 2:]).astype(int).T
+            within = (x >= 0) & (y >= 0) & (x < view.size[1]) & (y < view.size[0])
+            count[within] += away[y[within], x[within]] <= 0.5 * cell_px[within]
+    return count
+
+
+def _projected(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """(n, 3) homogeneous pixels of points (n, 3) by a camera (3, 4)."""
+    return points @ camera[:, :3].T + camera[:, 3]
 
 
 @torch.no_grad()

@@ -19,10 +19,10 @@ from recon.fit.problem import Target, UnitFrame, targets
 from recon.hull import visual_hull
 from recon.raster.protocol import Rasterizer
 from recon.raster.warp_backend import WarpRasterizer
-from recon.volume.explained import compared, vertex_errors
-from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid, unevenness
+from recon.volume.explained import compared, seen_through, vertex_errors
+from recon.volume.field import edges_once, joined, outside_masks, signed_distance, solid, unevenness
 from recon.volume.flexicubes import Grid
-from recon.volume.holes import candidates, without
+from recon.volume.holes import AGREEING, about, candidates, tunnels, without
 from recon.volume.settings import VolumeSettings
 from recon.volume.shape import Shadows, Volume, estimate_of
 
@@ -32,13 +32,19 @@ CLEARLY = 0.8
 
 @dataclass(eq=False)
 class VolumeFit:
-    """volume: the state. frame: of its unit. outside: (samples,) distances out of the masks' hull."""
+    """volume: the state. frame: of its unit. outside: (samples,) distances out of the masks' hull; a cell where the
+    backdrop shows."""
 
     volume: Volume
     frame: UnitFrame
     outside: torch.Tensor
     history: list[dict[str, Any]] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
+
+    def keep_out(self, samples: np.ndarray) -> None:
+        """The part is not there: (samples,) bool."""
+        there = torch.as_tensor(samples, device=self.outside.device)
+        self.outside = torch.where(there, self.outside.clamp(min=self.volume.grid.step), self.outside)
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
         """vertices (n, 3) float64 in the unit frame, faces (m, 3): solid pieces only."""
@@ -79,25 +85,31 @@ def solve(
     deadline: float | None = None,
 ) -> VolumeFit:
     """`topology`, with the whole state. Where holes may be that are closed when `pierce_after` of the steps are done,
-    the rest is done twice, closed and with them taken out; one stays a hole where the pixels that show it are explained
-    better."""
+    the rest is done twice, closed and with them taken out; about each the result is that of the two which explains
+    better the pixels that show it."""
     rasterizer = rasterizer or WarpRasterizer()
     fit = begin(capture, settings, start, device)
+    sure = tunnels(
+        seen_through(fit.volume, fit.frame, capture.training, rasterizer), fit.volume.values(), fit.volume.grid
+    )
+    if sure.any():
+        fit.keep_out(sure)
+        redistance(fit, settings)
     views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
     views = [t for t in views if not capture.views[t.number].held_out]
     asked = round(settings.pierce_after * settings.steps)
     run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer, deadline)
     redistance(fit, settings)
+    through = seen_through(fit.volume, fit.frame, capture.training, rasterizer)
     errors = vertex_errors(fit.volume, views, settings, rasterizer)
-    found = candidates(fit.volume.values(), fit.volume.grid, *errors)
+    found = candidates(fit.volume.values(), fit.volume.grid, *errors, through)
 
     def ended(taken_out: list[np.ndarray]) -> VolumeFit:
         one = deepcopy(fit)
-        values = one.volume.values()
         for candidate in taken_out:
-            values = without(values, candidate, one.volume.grid)
+            one.keep_out(candidate & (through >= AGREEING))
+            one.volume.set_values(without(one.volume.values(), candidate, one.volume.grid))
         if taken_out:
-            one.volume.set_values(values)
             redistance(one, settings)
         run(one, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
         return one
@@ -107,12 +119,10 @@ def solve(
         return closed
     opened = ended(found)
     pairs = compared(closed.volume, opened.volume, found, views, settings, rasterizer)
-    closed_again = genus(opened.mesh()[1]) <= genus(closed.mesh()[1])
     better = [after < CLEARLY * before for before, after in pairs]
-    holes = [] if closed_again else [one for one, so in zip(found, better, strict=True) if so]
-    last = closed if not holes else opened if len(holes) == len(found) else ended(holes)
-    last.history.append({"closed": len(found), "holes": len(holes), "errors": pairs})
-    return last
+    closed.volume.take(opened.volume, about(found, better, fit.volume.grid))
+    closed.history.append({"asked": len(found), "opened": sum(better), "errors": pairs})
+    return closed
 
 
 def begin(
@@ -160,7 +170,8 @@ def run(
     shadows: Shadows | None = None
     for step, chosen in descent.rounds(range(*span)):
         share = max(step - settings.still, 0) / max(settings.steps - settings.still, 1)
-        shape.param_groups[0]["lr"] = settings.rate * settings.fall**share
+        warm = min(1.0, (step - max(span[0], settings.still) + 1) / settings.warm)
+        shape.param_groups[0]["lr"] = warm * settings.rate * settings.fall**share
         if step > span[0] and step % settings.distance_every == 0 and step <= 0.85 * settings.steps:
             redistance(fit, settings)
         dual = volume.surface()

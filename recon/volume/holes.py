@@ -1,13 +1,14 @@
 """Where a signed grid is closed and the part may have a hole.
 
-Through a hole that no outline shows no photograph sees the backdrop. Shading deepens a dent from both sides or from one
-and stops: at a web that no photograph pulls on, or at a lid that no small step makes better, though the photographs
-show something else there. Both are candidates. Whether one is a hole is a question to be put to the photographs, with
-it taken out (`recon.volume.explained`).
+Through some holes photographs see a pixel or two of the backdrop, too little to carve a grid. Through others they see
+none: shading deepens a dent from both sides or from one and stops, at a web that no photograph pulls on, or at a lid
+that no small step makes better, though the photographs show something else there. All are candidates. Whether one is a
+hole is a question to be put to the photographs, with it taken out (`recon.volume.explained`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,38 +32,67 @@ UNEXPLAINED = (3.0, 4.0, 6.0)
 """An error of so many times the surface's median is not noise of the fit; the first by which something is found."""
 SEEN = 0.5
 """Pixels that have to show a place for its error to count."""
+AGREEING = 2
+"""Photographs that have to show the backdrop where a sample is: one mask may be wrong."""
 
 
 def candidates(
-    values: torch.Tensor, grid: Grid, points: np.ndarray, errors: np.ndarray, pixels: np.ndarray
+    values: torch.Tensor, grid: Grid, points: np.ndarray, errors: np.ndarray, pixels: np.ndarray, through: np.ndarray
 ) -> list[np.ndarray]:
-    """(samples,) bool, one a candidate: what lies beneath unexplained surface, else thin webs, whose removal gives the
-    surface a handle. They do not touch. values: signed distances. points (n, 3), errors (n,), pixels (n,): vertices of
-    their surface, what the photographs' errors at them come to and of how many pixels."""
+    """(samples,) bool, one a candidate: what the backdrop shows through, what lies beneath unexplained surface, and
+    thin webs, whose removal gives a handle. They do not touch. values: signed distances. points (n, 3), errors
+    (n,), pixels (n,): vertices of their surface, what the photographs' errors at them come to and of how many pixels.
+    through: (samples,) photographs that show the backdrop there."""
     field = values.detach().cpu().numpy().reshape(grid.shape)
     inside = field < 0
     ratio = np.zeros(grid.shape)
     nearest = KDTree(points).query(grid.points().numpy()[inside.reshape(-1)])[1]
     ratio[inside] = _by_median(points, errors, pixels, REACH * grid.step)[nearest]
     found: list[np.ndarray] = []
-    for times in UNEXPLAINED:
-        # a hole that is a little too narrow would close again
-        lids = np.logical_and(ndimage.binary_dilation(ratio > times, iterations=1), inside)
-        found = found or _handles(values, grid, lids, LARGEST_LID)
-    taken = np.any(found, axis=0).reshape(grid.shape) if found else np.zeros(grid.shape, bool)
-    taken = ndimage.binary_dilation(taken, iterations=2)
+    shown = [tunnels(through, values, grid).reshape(grid.shape)]
+    for sources, largest in (
+        (shown, LARGEST_LID), ([ratio > times for times in UNEXPLAINED], LARGEST_LID), (_webs(field, grid), LARGEST_WEB)
+    ):  # fmt: skip
+        taken = np.any(found, axis=0).reshape(grid.shape) if found else np.zeros(grid.shape, bool)
+        taken = ndimage.binary_dilation(taken, iterations=2).reshape(-1)
+        for samples in sources:
+            # a hole that is a little too narrow would close again, and a web's rim goes with it
+            wider = np.logical_and(ndimage.binary_dilation(samples, iterations=1), inside)
+            apart = [one for one in _handles(values, grid, wider, largest) if not (one & taken).any()]
+            if apart:
+                found += apart
+                break
+    return found
+
+
+def tunnels(through: np.ndarray, values: torch.Tensor, grid: Grid) -> np.ndarray:
+    """(samples,) bool: what is inside though photographs show the backdrop there, as far as it hangs together with what
+    AGREEING of them show."""
+    inside = values.detach().cpu().numpy() < 0
+    label, count = _labelled((inside & (through > 0)).reshape(grid.shape), corners=True)
+    label, sure = label.reshape(-1), np.zeros(count + 1, bool)
+    sure[label[inside & (through >= AGREEING)]] = True
+    return sure[label]
+
+
+def about(found: list[np.ndarray], chosen: list[bool], grid: Grid) -> np.ndarray:
+    """(samples,) bool: those that are nearer to a chosen one of what was found than to another."""
+    away = []
+    for which in (True, False):
+        some = [one for one, so in zip(found, chosen, strict=True) if so == which]
+        mask = np.any(some, axis=0).reshape(grid.shape) if some else np.zeros(grid.shape, bool)
+        away.append(ndimage.distance_transform_edt(~mask) if some else np.full(grid.shape, np.inf))
+    return np.less(away[0], away[1]).reshape(-1)
+
+
+def _webs(field: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
+    """Samples of a field (in space) that are surrounded by the thick part, by rising thickness."""
     for half in HALF_THICKNESS:
         deep = field < -half * grid.step
         if not deep.any():
-            break
+            return
         away = np.asarray(ndimage.distance_transform_edt(~deep), np.float64)
-        thin = np.logical_and(inside, np.greater(away, half + UNSURE))
-        # a web is surrounded by the thick part; its rim goes with it
-        thin = np.logical_and(ndimage.binary_dilation(thin, iterations=1), inside)
-        webs = [web for web in _handles(values, grid, thin, LARGEST_WEB) if not (web & taken.reshape(-1)).any()]
-        if webs:
-            return found + webs
-    return found
+        yield np.logical_and(field < 0, np.greater(away, half + UNSURE))
 
 
 def without(values: torch.Tensor, candidate: np.ndarray, grid: Grid) -> torch.Tensor:

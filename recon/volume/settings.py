@@ -13,13 +13,13 @@ class VolumeSettings:
 
     cells: along the longest side of the hull. side_px: photographs are averaged down to this longer side. steps:
     optimiser steps of `views_per_step` views. rate: step of the preconditioned values, in bounding radii; falls by
-    `fall`. still: first steps, in which the shape rests. stiffness: of the grid's preconditioner. renew_every: steps
-    between new shadow tables; distance_every: between new distances. slack: cells that the shape may stand out of the
-    masks' hull. tolerated: masks that may be wrong about a sample. pierce_after: share of the steps after which what
-    may be a closed hole is questioned.
-    outlier_limit: gradients on vertices are cut at so many times their median: outlines pull harder than shading.
-    sign: weights of the sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's
-    unevenness, in cells.
+    `fall`. still: first steps, in which the shape rests. warm: steps over which the rate rises, then and after holes
+    were asked for: Adam's first steps are of full length whatever the gradient, and smooth away what stereo dug.
+    stiffness: of the grid's preconditioner. renew_every: steps between new shadow tables; distance_every: between new
+    distances. slack: cells that the shape may stand out of the masks' hull. tolerated: masks that may be wrong about a
+    sample. pierce_after: share of the steps after which what may be a closed hole is questioned. outlier_limit:
+    gradients on vertices are cut at so many times their median: outlines pull harder than shading. sign: weights of the
+    sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's unevenness, in cells.
     """
 
     cells: int = 32
@@ -27,6 +27,7 @@ class VolumeSettings:
     steps: int = 240
     views_per_step: int = 4
     still: int = 20
+    warm: int = 25
     rate: float = 1.5
     fall: float = 0.2
     flex_rate: float = 0.005

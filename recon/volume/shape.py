@@ -65,6 +65,17 @@ class Volume:
     def set_values(self, values: torch.Tensor) -> None:
         self.latent.copy_(self.smooth.latent(values))
 
+    @torch.no_grad()
+    def take(self, other: Volume, there: np.ndarray) -> None:
+        """What another volume on the same grid has there: (samples,) bool."""
+        samples = torch.as_tensor(there, device=self.latent.device)
+        cells = samples.reshape(self.grid.shape)[:-1, :-1, :-1].reshape(-1)
+        self.set_values(torch.where(samples, other.values(), self.values()))
+        self.albedo[samples] = other.albedo[samples]
+        for own, its in zip(self.flexed(), other.flexed(), strict=True):
+            which = samples if len(own) == len(samples) else cells
+            own[which] = its[which]
+
     def sign_term(self) -> torch.Tensor:
         """() binary cross-entropy of the values at both ends of every crossed edge of the grid against the other's
         sign, after Munkberg et al., Extracting Triangular 3D Models, 2022: it takes what no photograph asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +11,18 @@ import torch
 import trimesh
 
 from core.seeds import child
+from recon.capture.model import Capture
 from recon.fit import Settings, Stage, reconstruct
 from recon.fit.seen import marked_share
 from recon.hull import visual_hull
 from recon.metrics import compare_shapes
 from recon.nearest import Surface
+from recon.raster.warp_backend import WarpRasterizer
+from recon.volume.explained import seen_through
 from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid
 from recon.volume.fit import begin, solve, topology
 from recon.volume.flexicubes import Grid, extract
-from recon.volume.holes import candidates, without
+from recon.volume.holes import about, candidates, without
 from recon.volume.opening import hollowed, opened
 from recon.volume.settings import VolumeSettings
 from recon.volume.smooth import GridPreconditioner
@@ -120,20 +124,88 @@ def test_a_lid_that_photographs_do_not_explain_is_found_and_one_wall_that_they_d
     ring_ = torch.hypot(torch.hypot(p[:, 0], p[:, 1]) - 0.6, p[:, 2]) - 0.3
     lid = torch.maximum(p[:, 2].abs() - 0.25, p[:, :2].norm(dim=1) - 0.6)  # seven cells thick: no web
     values = signed_distance(*arrays(mesh_of(torch.minimum(ring_, lid), grid)), grid)
-    points, errors, pixels = explained_everywhere(values, grid)
-    assert candidates(values, grid, points, errors, pixels) == []
+    points, errors, pixels, through = explained_everywhere(values, grid)
+    assert candidates(values, grid, points, errors, pixels, through) == []
     middle = np.hypot(points[:, 0], points[:, 1]) < 0.3
-    found = candidates(values, grid, points, np.where(middle, 9.0, 1.0), pixels)
+    found = candidates(values, grid, points, np.where(middle, 9.0, 1.0), pixels, through)
     assert len(found) == 1
     assert genus(mesh_of(without(values, found[0], grid), grid).faces) == 1
-    assert candidates(values, grid, points, np.where(middle, 0.0, 1.0), np.where(middle, 0.0, 1.0)) == [], "not seen"
+    hidden = np.where(middle, 0.0, 1.0)
+    assert candidates(values, grid, points, hidden, hidden, through) == [], "not seen"
     side = np.where(points[:, 0] > 0.75, 9.0, 1.0)
-    assert candidates(values, grid, points, side, pixels) == [], "a dent is no handle"
+    assert candidates(values, grid, points, side, pixels, through) == [], "a dent is no handle"
 
 
-def explained_everywhere(values: torch.Tensor, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+Asked = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def explained_everywhere(values: torch.Tensor, grid: Grid) -> Asked:
+    """What `candidates` takes where photographs are explained everywhere and show the backdrop nowhere."""
     points = extract(values, grid).vertices.numpy().astype(np.float64)
-    return points, np.ones(len(points)), np.ones(len(points))
+    return points, np.ones(len(points)), np.ones(len(points)), np.zeros(grid.samples)
+
+
+@pytest.fixture(scope="module")
+def plates() -> tuple[Capture, Capture, Arrays]:
+    """Captures of a plate with a hole, through which a photograph from 50 degrees sees a slit, and of one without."""
+    plate = trimesh.creation.box((2 * RADIUS, 1.5 * RADIUS, 0.5 * RADIUS))
+    drilled = plate.difference(trimesh.creation.cylinder(0.26 * RADIUS, RADIUS, sections=48))
+    one, other = (turntable(mesh, views=10, size=64, elevations=(50.0,), grid=2) for mesh in (drilled, plate))
+    slits = [int((b.mask > 0.5).sum() - (v.mask > 0.5).sum()) for v, b in zip(one.views, other.views, strict=True)]
+    assert 0 < min(slits) <= max(slits) < 30, "of a few pixels"
+    return one, other, arrays(plate)
+
+
+@pytest.mark.parametrize("seen_by", ["all", "one", "none"])
+def test_a_hole_through_which_photographs_see_a_slit_is_found(
+    seen_by: str, plates: tuple[Capture, Capture, Arrays]
+) -> None:
+    drilled, blind, closed = plates
+    pairs = list(zip(drilled.views, blind.views, strict=True))
+    views = [v if seen_by == "all" or (seen_by == "one" and k == 1) else b for k, (v, b) in enumerate(pairs)]
+    fit = begin(blind, QUICK, closed)
+    grid, values = fit.volume.grid, fit.volume.values().detach()
+    through = seen_through(fit.volume, fit.frame, blind.with_views(views).training, WarpRasterizer())
+    across = np.linalg.norm(fit.frame.part(grid.points().numpy())[:, :2], axis=1) / RADIUS
+    assert (through[(values.numpy() < 0) & (across > 0.7)] == 0).all(), "nothing elsewhere in the part"
+    found = candidates(values, grid, *explained_everywhere(values, grid)[:3], through)
+    assert len(found) == (seen_by == "all")
+    if found:
+        assert genus(mesh_of(without(values, found[0], grid), grid).faces) == 1
+        assert across[found[0]].max() < 0.6
+
+
+def test_a_hole_through_which_photographs_see_a_slit_is_open_from_the_start(
+    plates: tuple[Capture, Capture, Arrays], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drilled, _, closed = plates
+    monkeypatch.setattr("recon.volume.fit.candidates", lambda *_: [])
+    torch.set_num_threads(1)
+    fit = solve(drilled, replace(QUICK, steps=60), 0, closed)
+    vertices, faces = fit.mesh()
+    assert genus(faces) == 1
+    mesh = trimesh.Trimesh(fit.frame.part(vertices), faces, process=False)
+    assert not mesh.ray.intersects_any([[0.0, 0.0, 0.1]], [[0.0, 0.0, -1.0]])[0]
+
+
+def test_a_volume_takes_what_another_has_about_a_place(plates: tuple[Capture, Capture, Arrays]) -> None:
+    one, other = (begin(plates[1], QUICK, start).volume for start in (None, plates[2]))
+    with torch.no_grad():
+        for tensor in (*other.flexed(), other.albedo):
+            tensor += 1
+    x = one.grid.points().numpy()[:, 0]
+    found = [np.abs(x - 0.5) < 0.1, np.abs(x + 0.5) < 0.1]
+    there = about(found, [True, False], one.grid)
+    assert there[x > 0.1].all() and not there[x < -0.1].any()
+    assert about(found, [True, True], one.grid).all() and not about(found, [False, False], one.grid).any()
+    before, mask = deepcopy(one), torch.as_tensor(there)
+    one.take(other, there)
+    torch.testing.assert_close(one.values(), torch.where(mask, other.values(), before.values()), atol=1e-3, rtol=0)
+    assert torch.equal(one.albedo, torch.where(mask[:, None], other.albedo, before.albedo))
+    for mine, was in zip(one.flexed(), before.flexed(), strict=True):
+        changed = (mine != was).reshape(len(mine), -1).all(1)
+        assert torch.equal(changed, (mine != was).reshape(len(mine), -1).any(1))
+        assert 0.3 < float(changed.double().mean()) < 0.7
 
 
 def mesh_of(values: torch.Tensor, grid: Grid) -> trimesh.Trimesh:
@@ -201,10 +273,10 @@ def test_a_disc_across_a_ring_is_put_to_the_photographs(
     assert genus(arrays(closed)[1]) == 0
     capture = turntable(ring(0.65, 0.35) if hollow else closed, views=14, size=56, elevations=(-29.0, 29.0))
     fit = solve(capture, replace(QUICK, cells=26, steps=160), seed, arrays(closed))
-    note = next(h for h in fit.history if "holes" in h)
+    note = next(h for h in fit.history if "asked" in h)
     ((before, after),) = note["errors"]
     assert not hollow or after < 0.4 * before
-    assert note["holes"] == genus(fit.mesh()[1]) == hollow
+    assert note["opened"] == genus(fit.mesh()[1]) == hollow
 
 
 @pytest.mark.slow
