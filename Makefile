@@ -42,7 +42,7 @@ system: ## shared libraries that pip cannot install
 
 $(STAMP): pyproject.toml tools/check_system.py | $(BIN)/python
 	@$(BIN)/python tools/check_system.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[dev]'
 	@touch $@
 
 $(BIN)/python:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import torch
-from scipy import ndimage
 from scipy.spatial import KDTree
 
 from recon.capture.model import View
@@ -56,14 +56,18 @@ def seen_through(volume: Volume, frame: UnitFrame, views: Sequence[View], raster
         covered = rasterizer.rasterize(placed, net, view.size).covered.cpu().numpy()
         at = _projected(points, camera)
         cell_px = cell * view.intrinsics[0, 0] / at[:, 2]
-        inner = np.asarray(ndimage.distance_transform_edt(covered)) > float(np.median(cell_px))
-        wrong = inner & (view.mask < 0.5)
+        wrong = (_away_from(~covered) > float(np.median(cell_px))) & (view.mask < 0.5)
         if wrong.any():
-            away = np.asarray(ndimage.distance_transform_edt(~wrong))
+            away = _away_from(wrong)
             x, y = np.floor(at[:, :2] / at[:, 2:]).astype(int).T
             within = (x >= 0) & (y >= 0) & (x < view.size[1]) & (y < view.size[0])
             count[within] += away[y[within], x[within]] <= 0.5 * cell_px[within]
     return count
+
+
+def _away_from(pixels: np.ndarray) -> np.ndarray:
+    """(h, w) distance to the nearest of them, bool."""
+    return cv2.distanceTransform((~pixels).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
 def _projected(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
