@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ from recon.workers import each
 
 NEAR = 2.0
 """Cells from a candidate's samples within which a surface is the candidate's."""
+SLIT = 4
+"""Pixels of backdrop that may be a hole; fewer are a mask's noise, and the rays of two such specks cross anywhere."""
 
 
 @torch.no_grad()
@@ -44,7 +47,7 @@ def vertex_errors(
 @torch.no_grad()
 def seen_through(volume: Volume, frame: UnitFrame, views: Sequence[View], rasterizer: Rasterizer) -> np.ndarray:
     """(samples,) how many photographs show the backdrop where a sample is. Asked are pixels that the surface covers, a
-    cell and more inside its outlines, at the photographs' own size: through a hole they may see a pixel or two."""
+    cell and more inside its outlines, at the photographs' own size: through a hole they may see a slit of a few."""
     dual, grid = volume.surface(), volume.grid
     net = joined(dual.faces, len(dual.vertices))
     vertices = frame.part(dual.vertices.cpu().numpy().astype(np.float64))
@@ -56,13 +59,20 @@ def seen_through(volume: Volume, frame: UnitFrame, views: Sequence[View], raster
         covered = rasterizer.rasterize(placed, net, view.size).covered.cpu().numpy()
         at = _projected(points, camera)
         cell_px = cell * view.intrinsics[0, 0] / at[:, 2]
-        wrong = (_away_from(~covered) > float(np.median(cell_px))) & (view.mask < 0.5)
+        wrong = (_away_from(~covered) > float(np.median(cell_px))) & _without_specks(view.mask < 0.5)
         if wrong.any():
             away = _away_from(wrong)
             x, y = np.floor(at[:, :2] / at[:, 2:]).astype(int).T
             within = (x >= 0) & (y >= 0) & (x < view.size[1]) & (y < view.size[0])
             count[within] += away[y[within], x[within]] <= 0.5 * cell_px[within]
     return count
+
+
+def _without_specks(backdrop: np.ndarray) -> np.ndarray:
+    """(h, w) bool: its regions of SLIT pixels and more."""
+    found: Any = cv2.connectedComponentsWithStats(backdrop.astype(np.uint8), connectivity=8)
+    _, label, facts, _ = found
+    return backdrop & (facts[label, cv2.CC_STAT_AREA] >= SLIT)
 
 
 def _away_from(pixels: np.ndarray) -> np.ndarray:

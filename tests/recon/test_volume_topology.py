@@ -22,7 +22,7 @@ from recon.volume.explained import seen_through
 from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid
 from recon.volume.fit import begin, solve, topology
 from recon.volume.flexicubes import Grid, extract
-from recon.volume.holes import about, candidates, without
+from recon.volume.holes import AGREEING, about, candidates, without
 from recon.volume.opening import hollowed, opened
 from recon.volume.settings import VolumeSettings
 from recon.volume.smooth import GridPreconditioner
@@ -173,6 +173,19 @@ def test_a_hole_through_which_photographs_see_a_slit_is_found(
     if found:
         assert genus(mesh_of(without(values, found[0], grid), grid).faces) == 1
         assert across[found[0]].max() < 0.6
+
+
+def test_specks_of_the_masks_are_no_slits(plates: tuple[Capture, Capture, Arrays]) -> None:
+    """Twenty a photograph, whose rays cross all over the part."""
+    _, blind, closed = plates
+    fit, views = begin(blind, QUICK, closed), []
+    for k, view in enumerate(blind.training):
+        y, x = np.nonzero(view.mask > 0.9)
+        some = child(k, "specks").choice(len(y), 20, replace=False)
+        mask = view.mask.copy()
+        mask[y[some], x[some]] = 0
+        views.append(replace(view, mask=mask))
+    assert (seen_through(fit.volume, fit.frame, views, WarpRasterizer()) < AGREEING).all()
 
 
 def test_a_hole_through_which_photographs_see_a_slit_is_open_from_the_start(
