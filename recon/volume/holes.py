@@ -1,9 +1,9 @@
 """Where a signed grid is closed and the part may have a hole.
 
-Through some holes photographs see a pixel or two of the backdrop, too little to carve a grid. Through others they see
-none: shading deepens a dent from both sides or from one and stops, at a web that no photograph pulls on, or at a lid
-that no small step makes better, though the photographs show something else there. All are candidates. Whether one is a
-hole is a question to be put to the photographs, with it taken out (`recon.volume.explained`).
+Through some holes photographs see a slit of the backdrop, a few pixels, too little to carve a grid. Through others
+they see none: shading deepens a dent from both sides or from one and stops, at a web that no photograph pulls on, or
+at a lid that no small step makes better, though the photographs show something else there. All are candidates.
+Whether one is a hole is a question to be put to the photographs, with it taken out (`recon.volume.explained`).
 """
 
 from __future__ import annotations
