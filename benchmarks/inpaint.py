@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ from inpaint_data import WORDS, Ground, Task, photographs, random_case, rendered
 from inpaint_realism import FIGURES, Realism, crops, realism  # noqa: E402
 from inpaint_rows import LEARNED, TAUGHT, painters  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
-from inpaint_use import Shot, Trial, compared, figures, shot, trial  # noqa: E402
+from inpaint_use import Shot, Trial, compared, figures, shot, small_defects, trial  # noqa: E402
 
 from core.errors import FlawsmithError, RenderError  # noqa: E402
 from core.seeds import child, child_seed  # noqa: E402
@@ -175,8 +175,9 @@ def judged(ground: Ground, done: Mapping[str, Made], steps: int, seed: int) -> d
     return realism(real, made, steps, child_seed(seed, "realism"))
 
 
-def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed: int) -> str:
-    """The table of use: each row's figures with their interval, and its gain over the Perlin blend."""
+def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed: int) -> Iterator[str]:
+    """The table of use, line by line as it comes: each row's figures with their interval, and its gain over the Perlin
+    blend."""
     sets: dict[str, list[Shot]] = {
         n: [shot(image, label) for _, image, label in m.shown] for n, m in made.items() if len(m.shown) >= LEAST
     }
@@ -188,26 +189,24 @@ def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed:
     test = [shot(r.image, r.mask) for r in ground.real]
     tiles = np.unique([r.group for r in ground.real], return_inverse=True)[1]
     good, quiet = ([shot(i, np.zeros(i.shape[:2], bool)) for i in images] for images in (ground.good, ground.quiet))
+    small = sum(len(small_defects(s.mask)) for s in test)
+    yield (
+        f"### use: {len(test)} photographs of {tiles.max() + 1} tiles, {small} small defects on them; {seeds} seeds, "
+        f"{steps} steps each\n"
+    )
+    yield "| taught on | pixel AP | IoU | small found | AP gain over perlin | IoU gain | small gain |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    draws = draws_of(int(tiles.max()) + 1, DRAWS, child(seed, "bootstrap"))
     trials: dict[str, list[Trial]] = {}
     for name, shots in sets.items():
-        trials[name] = [trial(shots, good, test, tiles, quiet[::2], steps, child_seed(seed, s)) for s in range(seeds)]
-        print(f"taught {seeds} times on {name}", file=sys.stderr, flush=True)
-    small = int(sum(trials["given real defects"][0].small))
-    lines = [
-        f"### use: {len(test)} photographs of {tiles.max() + 1} tiles with real defects, {small} of them small; "
-        f"{seeds} seeds, {steps} steps each", "",
-        "| taught on | pixel AP | IoU | small found | AP gain over perlin | IoU gain | small gain |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]  # fmt: skip
-    draws = draws_of(int(tiles.max()) + 1, DRAWS, child(seed, "bootstrap"))
-    for name, mine in trials.items():
+        mine = [trial(shots, good, test, tiles, quiet[::2], steps, child_seed(seed, s)) for s in range(seeds)]
+        trials[name] = mine
         own = [f"{v[0]:.3f} ({interval(v[1:])[0]:.3f} to {interval(v[1:])[1]:.3f})" for v in figures(mine, draws)]
         gain = ["", "", ""]
         if name != "perlin" and "perlin" in trials:
             found = compared(mine, trials["perlin"], DRAWS, child(seed, "paired"))
             gain = [f"{d:+.3f} ({low:+.3f} to {high:+.3f})" for d, low, high in found]
-        lines.append(f"| {name} | {' | '.join([*own, *gain])} |")
-    return "\n".join(lines)
+        yield f"| {name} | {' | '.join([*own, *gain])} |"
 
 
 def main() -> int:
@@ -236,7 +235,9 @@ def main() -> int:
         if "paint" in asked.parts:
             print(table_of(ground, done, judged(ground, done, asked.judge_steps, asked.seed)), end="\n\n", flush=True)
     if "use" in asked.parts:
-        print(used(grounds[0], made, asked.steps, asked.seeds, asked.seed), end="\n\n", flush=True)
+        for line in used(grounds[0], made, asked.steps, asked.seeds, asked.seed):
+            print(line, flush=True)
+        print()
     if "cost" in asked.parts:
         print_cost(loaded[0][0], grounds[0], asked)
     for line in loaded[0][1]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from inpaint_nets import Segmenter, overlap_loss, taught
 from inpaint_stats import average_precision, draws_of, histograms, interval, overlap, threshold
-from scipy import ndimage
 
 from core.seeds import child, child_seed
 
@@ -71,13 +70,17 @@ def trial(
     for tile, s in zip(tiles, test, strict=True):
         scores = _scores(net, s)
         counts[tile] += histograms(scores, s.mask)
-        label, number = ndimage.label(s.mask)  # type: ignore[misc]
-        for k in range(1, number + 1):
-            here = label == k
-            if here.mean() < SMALL:
-                small[tile] += 1
-                found[tile] += (np.floor(scores[here] * counts.shape[2]) >= first).mean() >= FOUND
+        for here in small_defects(s.mask):
+            small[tile] += 1
+            found[tile] += (np.floor(scores[here] * counts.shape[2]) >= first).mean() >= FOUND
     return Trial(counts, np.asarray(calm), found, small, first)
+
+
+def small_defects(mask: np.ndarray) -> list[np.ndarray]:
+    """(h, w) bool each: the connected regions of a mask that are below SMALL."""
+    count, label = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    regions = (label == k for k in range(1, count))
+    return [here for here in regions if here.mean() < SMALL]
 
 
 def figures(trials: Sequence[Trial], draws: np.ndarray) -> np.ndarray:
