@@ -22,7 +22,9 @@ from recon.raster.warp_backend import WarpRasterizer
 from recon.volume.explained import compared, seen_through, vertex_errors
 from recon.volume.field import edges_once, joined, outside_masks, signed_distance, solid, unevenness
 from recon.volume.flexicubes import Grid
-from recon.volume.holes import AGREEING, about, candidates, tunnels, without
+from recon.volume.holes import AGREEING, candidates, tunnels
+from recon.volume.pits import standing
+from recon.volume.regions import about, without
 from recon.volume.settings import VolumeSettings
 from recon.volume.shape import Shadows, Volume, estimate_of
 
@@ -84,9 +86,9 @@ def solve(
     device: str = "cpu",
     deadline: float | None = None,
 ) -> VolumeFit:
-    """`topology`, with the whole state. Where holes may be that are closed when `pierce_after` of the steps are done,
-    the rest is done twice, closed and with them taken out; about each the result is that of the two which explains
-    better the pixels that show it."""
+    """`topology`, with the whole state. Where something stands in a pit, the first `pierce_after` of the steps are done
+    twice, with it and without it; where holes may be that are closed then, so is the rest. About each the result is
+    that of the two which explains better the pixels that show it."""
     rasterizer = rasterizer or WarpRasterizer()
     fit = begin(capture, settings, start, device)
     sure = tunnels(
@@ -98,31 +100,37 @@ def solve(
     views = targets(capture, fit.frame, settings.side_px, settings.loss.turning_light, device)
     views = [t for t in views if not capture.views[t.number].held_out]
     asked = round(settings.pierce_after * settings.steps)
-    run(fit, views, settings, child(seed, "volume", 0), (0, asked), progress, rasterizer, deadline)
+    spans = ((0, asked), (asked, settings.steps))
+
+    def further(fit: VolumeFit, part: int) -> None:
+        run(fit, views, settings, child(seed, "volume", part), spans[part], progress, rasterizer, deadline)
+
+    def decided(closed: VolumeFit, found: list[np.ndarray], free: np.ndarray, part: int) -> VolumeFit:
+        """After these steps closed, and with all that was found taken out: about each the better explained of the two.
+        free: samples that are kept out there."""
+        opened = deepcopy(closed) if found else None
+        further(closed, part)
+        if opened is None:
+            return closed
+        for candidate in found:
+            opened.keep_out(candidate & free)
+            opened.volume.set_values(without(opened.volume.values(), candidate, opened.volume.grid))
+        redistance(opened, settings)
+        further(opened, part)
+        pairs = compared(closed.volume, opened.volume, found, views, settings, rasterizer)
+        better = [after < CLEARLY * before for before, after in pairs]
+        closed.volume.take(opened.volume, about(found, better, closed.volume.grid))
+        closed.history.append({"step": spans[part][1], "asked": len(found), "opened": sum(better), "errors": pairs})
+        return closed
+
+    points, _, pixels = vertex_errors(fit.volume, views, settings, rasterizer)
+    pieces = standing(fit.volume.values(), fit.volume.grid, fit.outside.cpu().numpy(), points, pixels)
+    fit = decided(fit, pieces, np.zeros(fit.volume.grid.samples, bool), 0)
     redistance(fit, settings)
     through = seen_through(fit.volume, fit.frame, capture.training, rasterizer)
     errors = vertex_errors(fit.volume, views, settings, rasterizer)
     found = candidates(fit.volume.values(), fit.volume.grid, *errors, through)
-
-    def ended(taken_out: list[np.ndarray]) -> VolumeFit:
-        one = deepcopy(fit)
-        for candidate in taken_out:
-            one.keep_out(candidate & (through >= AGREEING))
-            one.volume.set_values(without(one.volume.values(), candidate, one.volume.grid))
-        if taken_out:
-            redistance(one, settings)
-        run(one, views, settings, child(seed, "volume", 1), (asked, settings.steps), progress, rasterizer, deadline)
-        return one
-
-    closed = ended([])
-    if not found:
-        return closed
-    opened = ended(found)
-    pairs = compared(closed.volume, opened.volume, found, views, settings, rasterizer)
-    better = [after < CLEARLY * before for before, after in pairs]
-    closed.volume.take(opened.volume, about(found, better, fit.volume.grid))
-    closed.history.append({"asked": len(found), "opened": sum(better), "errors": pairs})
-    return closed
+    return decided(fit, found, through >= AGREEING, 1)
 
 
 def begin(

@@ -1,24 +1,22 @@
 """Where a signed grid is closed and the part may have a hole.
 
 Through some holes photographs see a slit of the backdrop, a few pixels, too little to carve a grid. Through others
-they see none: shading deepens a dent from both sides or from one and stops, at a web that no photograph pulls on, or
-at a lid that no small step makes better, though the photographs show something else there. All are candidates.
-Whether one is a hole is a question to be put to the photographs, with it taken out (`recon.volume.explained`).
+they see none: shading deepens a dent from both sides or from one and stops, at a web that no photograph pulls on, or at
+a lid that no small step makes better, though the photographs show something else there. All are candidates. Whether
+one is a hole is a question to be put to the photographs, with it taken out (`recon.volume.explained`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from core.errors import GeometryError
-from recon.volume.field import genus, pieces, solid
-from recon.volume.flexicubes import Grid, extract
+from recon.volume.flexicubes import Grid
+from recon.volume.regions import labelled, removable
 
 HALF_THICKNESS = (1.0, 1.5, 2.0, 2.5)
 """Cells, of a web; the thinnest that there are, are asked about."""
@@ -58,7 +56,9 @@ def candidates(
         for samples in sources:
             # a hole that is a little too narrow would close again, and a web's rim goes with it
             wider = np.logical_and(ndimage.binary_dilation(samples, iterations=1), inside)
-            apart = [one for one in _handles(values, grid, wider, largest) if not (one & taken).any()]
+            apart = [
+                one for one in removable(values, grid, wider, (1, largest), handle=True) if not (one & taken).any()
+            ]
             if apart:
                 found += apart
                 break
@@ -69,20 +69,10 @@ def tunnels(through: np.ndarray, values: torch.Tensor, grid: Grid) -> np.ndarray
     """(samples,) bool: what is inside though photographs show the backdrop there, as far as it hangs together with what
     AGREEING of them show."""
     inside = values.detach().cpu().numpy() < 0
-    label, count = _labelled((inside & (through > 0)).reshape(grid.shape), corners=True)
+    label, count = labelled((inside & (through > 0)).reshape(grid.shape), corners=True)
     label, sure = label.reshape(-1), np.zeros(count + 1, bool)
     sure[label[inside & (through >= AGREEING)]] = True
     return sure[label]
-
-
-def about(found: list[np.ndarray], chosen: list[bool], grid: Grid) -> np.ndarray:
-    """(samples,) bool: those that are nearer to a chosen one of what was found than to another."""
-    away = []
-    for which in (True, False):
-        some = [one for one, so in zip(found, chosen, strict=True) if so == which]
-        mask = np.any(some, axis=0).reshape(grid.shape) if some else np.zeros(grid.shape, bool)
-        away.append(ndimage.distance_transform_edt(~mask) if some else np.full(grid.shape, np.inf))
-    return np.less(away[0], away[1]).reshape(-1)
 
 
 def _webs(field: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
@@ -95,12 +85,6 @@ def _webs(field: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
         yield np.logical_and(field < 0, np.greater(away, half + UNSURE))
 
 
-def without(values: torch.Tensor, candidate: np.ndarray, grid: Grid) -> torch.Tensor:
-    """The values with its samples half a cell outside."""
-    mask = torch.as_tensor(candidate, device=values.device)
-    return torch.where(mask, values.detach().clamp(min=0.5 * grid.step), values.detach())
-
-
 def _by_median(points: np.ndarray, errors: np.ndarray, pixels: np.ndarray, reach: float) -> np.ndarray:
     """(n,) mean error within reach, by its median over the surface; 0 where no photograph shows it."""
     near = KDTree(points).query_ball_point(points, reach)
@@ -108,43 +92,3 @@ def _by_median(points: np.ndarray, errors: np.ndarray, pixels: np.ndarray, reach
     shown = count >= SEEN
     mean = np.where(shown, error / np.maximum(count, SEEN), 0.0)
     return mean / max(float(np.median(mean[shown])), 1e-12) if shown.any() else mean
-
-
-def _handles(values: torch.Tensor, grid: Grid, samples: np.ndarray, largest: float) -> list[np.ndarray]:
-    """The connected regions of the samples whose removal gives the surface a handle and no new piece."""
-    label, count = _labelled(samples, corners=True)
-    whole, found = _genus_and_pieces(values, grid), []
-    inside = (values.detach().cpu().numpy() < 0).reshape(grid.shape)
-    for number in range(1, count + 1):
-        one = _with_crumbs(inside, label == number).reshape(-1)
-        if one.sum() > largest * inside.sum():
-            continue
-        try:
-            after = _genus_and_pieces(without(values, one, grid), grid)
-        except GeometryError:
-            continue
-        if after[0] > whole[0] and after[1] <= whole[1]:
-            found.append(one)
-    return found
-
-
-def _with_crumbs(inside: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """The samples (bool, in space) with what hangs on nothing else, where that is less than they are."""
-    label, _ = _labelled(inside & ~samples, corners=False)
-    sizes = np.bincount(label.reshape(-1))
-    beside = np.unique(label[ndimage.binary_dilation(samples, iterations=1) & ~samples])
-    crumbs = [n for n in beside[beside > 0] if n != sizes[1:].argmax() + 1]
-    return samples | np.isin(label, crumbs) if sizes[crumbs].sum() < samples.sum() else samples
-
-
-def _labelled(samples: np.ndarray, corners: bool) -> tuple[np.ndarray, int]:
-    """Connected regions, numbered from 1 on in space, and how many they are. corners: that touch there are one."""
-    found: Any = ndimage.label(samples, np.ones((3, 3, 3)) if corners else None)
-    return found[0], int(found[1])
-
-
-def _genus_and_pieces(values: torch.Tensor, grid: Grid) -> tuple[int, int]:
-    """Of the surface without voids and crumbs."""
-    dual = extract(values.detach(), grid)
-    faces = solid(dual.vertices.cpu().numpy().astype(np.float64), dual.faces.cpu().numpy())[1]
-    return genus(faces), pieces(faces)

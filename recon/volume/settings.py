@@ -17,7 +17,8 @@ class VolumeSettings:
     were asked for: Adam's first steps are of full length whatever the gradient, and smooth away what stereo dug.
     stiffness: of the grid's preconditioner. renew_every: steps between new shadow tables; distance_every: between new
     distances. slack: cells that the shape may stand out of the masks' hull. tolerated: masks that may be wrong about a
-    sample. pierce_after: share of the steps after which what may be a closed hole is questioned. outlier_limit:
+    sample. pierce_after: share of the steps after which what stands in a pit is decided, and what may be a
+    closed hole is questioned. outlier_limit:
     gradients on vertices are cut at so many times their median: outlines pull harder than shading. sign: weights of the
     sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's unevenness, in cells.
     """

@@ -22,8 +22,9 @@ from recon.volume.explained import seen_through
 from recon.volume.field import edges_once, genus, joined, outside_masks, signed_distance, solid
 from recon.volume.fit import begin, solve, topology
 from recon.volume.flexicubes import Grid, extract
-from recon.volume.holes import AGREEING, about, candidates, without
+from recon.volume.holes import AGREEING, candidates
 from recon.volume.opening import hollowed, opened
+from recon.volume.regions import about, without
 from recon.volume.settings import VolumeSettings
 from recon.volume.smooth import GridPreconditioner
 from tests.recon.synthetic import grey, turntable
