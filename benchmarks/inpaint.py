@@ -1,8 +1,8 @@
 """Painters on real photographs and rendered crops: what they change, how real it looks, what it is good for, its cost.
 
     python benchmarks/inpaint.py [--data FOLDER] [--pairs FILES] [--count N] [--random N] [--seeds N] [--steps N]
-        [--parts paint,use,cost] [--rows NAMES] [--tiny [WEIGHTS]] [--taught STEPS] [--sd15 LEARNED BASE] [--quick]
-        [--sheet FILE]
+        [--parts paint,use,cost] [--rows NAMES] [--against ROW] [--tiny [WEIGHTS]] [--taught STEPS]
+        [--sd15 LEARNED BASE] [--quick] [--sheet FILE]
 
 FOLDER is a few-shot set as `flawsmith train-inpaint` takes it; the default is the magnetic tiles of the real input data
 (Huang et al. 2018). FILES are shards of tools/make_pairs.py. --taught: `tiny` taught the given examples of each ground
@@ -137,10 +137,10 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism]) -> str:
+def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism], against: str) -> str:
     heads = ["painter", "px outside", "label IoU", "no-op", "seam"]
     for name in FIGURES:
-        heads += [name, "over copy-paste"]
+        heads += [name, f"over {against}"]
     lines = [f"### {ground.name}: {len(ground.tasks)} masks", "", f"| {' | '.join([*heads, 'CPU s'])} |"]
     lines.append("| --- " * (len(heads) + 1) + "|")
     for name, m in made.items():
@@ -154,7 +154,7 @@ def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realis
 
 
 def _realism_cells(found: Realism | None) -> list[str]:
-    """Each figure, and its gap to copy-paste with the interval."""
+    """Each figure, and its gap to the row it is held against, with the interval."""
     cells = []
     for k in range(len(FIGURES)):
         known = found is not None and np.isfinite(found.values[k])
@@ -165,14 +165,14 @@ def _realism_cells(found: Realism | None) -> list[str]:
     return cells
 
 
-def judged(ground: Ground, done: Mapping[str, Made], steps: int, seed: int) -> dict[str, Realism]:
+def judged(ground: Ground, done: Mapping[str, Made], steps: int, seed: int, against: str) -> dict[str, Realism]:
     """Realism of every row with enough images."""
     rows = {n: m.shown for n, m in done.items() if len(m.shown) >= LEAST}
     if not rows or len(ground.real) < LEAST:
         return {}
     real = crops([(r.image, r.mask, r.group, r.damage) for r in ground.real])
     made = {n: crops([(i, t.mask, t.group, t.damage) for t, i, _ in shown]) for n, shown in rows.items()}
-    return realism(real, made, steps, child_seed(seed, "realism"))
+    return realism(real, made, steps, child_seed(seed, "realism"), against)
 
 
 def used(ground: Ground, made: Mapping[str, Made], steps: int, seeds: int, seed: int) -> Iterator[str]:
@@ -233,7 +233,8 @@ def main() -> int:
         made = made or done
         sheets += [m.shown[:6] for m in done.values()]
         if "paint" in asked.parts:
-            print(table_of(ground, done, judged(ground, done, asked.judge_steps, asked.seed)), end="\n\n", flush=True)
+            real = judged(ground, done, asked.judge_steps, asked.seed, asked.against)
+            print(table_of(ground, done, real, asked.against), end="\n\n", flush=True)
     if "use" in asked.parts:
         for line in used(grounds[0], made, asked.steps, asked.seeds, asked.seed):
             print(line, flush=True)
@@ -270,6 +271,10 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="of the segmenter")
     parser.add_argument("--steps", type=int, default=200, help="of each segmenter")
     parser.add_argument("--judge-steps", type=int, default=300, help="of each classifier")
+    rows = ("perlin", "copy-paste", "overlay", "opencv", *LEARNED)
+    parser.add_argument(
+        "--against", choices=rows, default="copy-paste", help="whom the others' realism is compared with"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", type=Path, nargs="?", const=Path(), help="the embedded model too, or these weights")
     parser.add_argument("--taught", type=int, metavar="STEPS", help="tiny taught the given examples too")
