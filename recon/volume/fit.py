@@ -29,7 +29,8 @@ from recon.volume.settings import VolumeSettings
 from recon.volume.shape import Shadows, Volume, estimate_of
 
 CLEARLY = 0.8
-"""A hole is believed when the error of the pixels that show its place is below this share of the error when closed."""
+"""A hole, or a pit in which nothing stands, is believed when the error of the pixels that show its place is below this
+share of the error when closed."""
 
 
 @dataclass(eq=False)

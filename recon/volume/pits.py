@@ -19,8 +19,8 @@ LEAST = 27
 """Samples of a pit, and of what stands in it."""
 LARGEST = 0.3
 """Of the part's volume."""
-SEEN = 0.5
-"""Pixels that have to show a vertex; and the share of what stands in a pit that has such a one next to it."""
+SEEN, MOSTLY = 0.5, 0.5
+"""Pixels that have to show a vertex, and the share of what stands in a pit that has such a one next to it."""
 
 
 def standing(
@@ -36,7 +36,7 @@ def standing(
         return []
     found = removable(values, grid, between, (LEAST, LARGEST), handle=False)
     tree, at = KDTree(points), grid.points().numpy()
-    return [one for one in found if (pixels[tree.query(at[one])[1]] >= SEEN).mean() > SEEN]
+    return [one for one in found if (pixels[tree.query(at[one])[1]] >= SEEN).mean() > MOSTLY]
 
 
 def _between_walls(field: np.ndarray, outside: np.ndarray, grid: Grid) -> np.ndarray:
@@ -61,8 +61,10 @@ def _flat(points: np.ndarray) -> bool:
 
 def _within(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n,) bool: points (n, 3) in the convex hull of others (m, 3), which are not all in a plane."""
+    within = ((points >= others.min(axis=0)) & (points <= others.max(axis=0))).all(axis=1)
     planes = ConvexHull(others).equations
-    return (points @ planes[:, :3].T + planes[:, 3] < 1e-9).all(axis=1)
+    within[within] = (points[within] @ planes[:, :3].T + planes[:, 3] < 1e-9).all(axis=1)
+    return within
 
 
 def _put(samples: np.ndarray, grid: Grid) -> np.ndarray:
