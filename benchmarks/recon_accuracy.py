@@ -133,6 +133,7 @@ def measured(
     from flawsmith.versions import commit
 
     budget = f"{chosen.preset}_{chosen.minutes:g}min_{chosen.size}_{chosen.views}_{chosen.seed}"
+    budget += "" if images else "_not_relit"
     done = chosen.cache / "rows" / commit()[:10] / budget / f"{name}_{method}.json"
     if not done.is_file():
         done.parent.mkdir(parents=True, exist_ok=True)
