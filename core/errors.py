@@ -37,5 +37,9 @@ class RenderError(FlawsmithError):
     """The renderer died or produced something that must not be shipped."""
 
 
+class NothingVisible(RenderError):
+    """What was made is whole but does not show what it must: another draw may."""
+
+
 class DatasetError(FlawsmithError):
     """A dataset on disk is inconsistent, incomplete or cannot be written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -236,6 +237,8 @@ paint_commands.register(app, guarded)
 def main() -> None:
     """Entry point of the command `flawsmith`."""
     signal.signal(signal.SIGTERM, _interrupted)
+    # torch's threads wait by spinning unless told before they start: two on a busy core stop each other for seconds
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except KeyboardInterrupt:

@@ -147,6 +147,11 @@ def train_inpaint(
             f"backend {backend} without --base", "Stable Diffusion 1.5, as a folder or hub id",
             "give --base, or use --backend tiny, which ships with Flawsmith",
         )  # fmt: skip
+    if out_.resolve().is_relative_to(dataset.resolve()):
+        raise InputError(
+            f"--out {out_} inside {dataset}", "a folder outside the examples, which would be read as one of them",
+            "choose another --out",
+        )  # fmt: skip
     mirrors = tuple(f for f in flips.split(",") if f and f != "none")
     given = {"steps": steps, "batch": batch, "save_every": save_every, "learning_rate": learning_rate}
     common: dict[str, Any] = {k: v for k, v in given.items() if v is not None}

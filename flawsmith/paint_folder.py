@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.blueprint import Blueprint
-from core.errors import InputError, RecipeError, RenderError
+from core.errors import InputError, NothingVisible, RecipeError
 from core.files import sha256_bytes, write_bytes, write_json
 from core.models import load
 from core.seeds import child, child_seed
@@ -30,7 +30,7 @@ from defects.generative.photo import (
 from flawsmith.paint_choice import PaintChoice, damage_for, painter_of
 from flawsmith.paint_ground import flat_ground
 from flawsmith.paint_masks import draw_mark
-from flawsmith.paint_out import FACTS, begin, finished, order_sha256, refuse_out
+from flawsmith.paint_out import FACTS, begin, finished, forget, order_sha256, refuse_out
 from scenes import library
 
 
@@ -58,8 +58,8 @@ def inpaint_folder(
     """Write images/, labels/, requested/ and facts/ NAME for every photograph; returns counts.
 
     Every photograph, mask and the backend are read and checked before the first file is written. What this very order
-    has painted before is kept. A photograph on which nothing visible happened is left out and counted; RenderError
-    where that is all of them. painter: instead of the chosen backend.
+    has painted before is kept. A photograph on which nothing visible happened is left out and counted, and so is what
+    an earlier order painted on it; NothingVisible where that is all of them. painter: instead of the chosen backend.
     """
     if (order.mask is None) == (order.blueprint is None):
         raise InputError("neither --mask nor --blueprint" if order.mask is None else "both --mask and --blueprint",
@@ -91,7 +91,8 @@ def inpaint_folder(
             made = paint_photo(
                 photo, mask, damage, painter, seed, part=part, mm_per_px=mm, tries=order.choice.tries, look=look
             )
-        except RenderError as error:
+        except NothingVisible as error:
+            forget(order.out, photo.name)
             dropped.append(photo.name)
             last = error
             say(photo.name, str(error))
@@ -100,7 +101,7 @@ def inpaint_folder(
         painted += 1
         say(photo.name, f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask")
     if last is not None and not painted + kept:
-        raise RenderError(f"0 of {len(files)} photographs painted ({last.given})", last.expected, last.do) from last
+        raise NothingVisible(f"0 of {len(files)} photographs painted ({last.given})", last.expected, last.do) from last
     return {"photographs": len(files), "painted": painted, "kept": kept, "nothing_visible": dropped,
             "out": str(order.out)}  # fmt: skip
 

@@ -62,6 +62,13 @@ def begin(out: Path, name: str) -> None:
     (out / FACTS / f"{name}.json").unlink(missing_ok=True)
 
 
+def forget(out: Path, name: str, pictures: tuple[str, ...] = PICTURES) -> None:
+    """Take away what an earlier order left under this name: it would pass for this order's."""
+    begin(out, name)
+    for folder in pictures:
+        (out / folder / f"{name}.png").unlink(missing_ok=True)
+
+
 def _identity(path: Path) -> tuple[int, int]:
     """The same for every name of one file, whatever links lead there."""
     found = path.stat()

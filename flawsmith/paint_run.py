@@ -18,7 +18,7 @@ from core.blueprint import Blueprint
 from core.camera import Sensor, as_matrix
 from core.colour import linear_from_srgb
 from core.defect import Defect
-from core.errors import PlacementError, RecipeError, RenderError
+from core.errors import NothingVisible, PlacementError, RecipeError
 from core.files import sha256_bytes, sha256_json
 from core.frame import Frame
 from core.record import DatasetHeader, DatasetSummary, ImageFacts, Output, PartRecord, Rejected
@@ -124,7 +124,7 @@ def load_photo_stock(recipe: Recipe, seed: int | None, painter: Painter) -> Phot
 
 
 def painted_image(stock: PhotoStock, index: int) -> tuple[Frame, ImageFacts, Sequence[Defect]]:
-    """One photograph with its painted defects. RenderError when nothing that was tried would show."""
+    """One photograph with its painted defects. NothingVisible when nothing that was tried would show."""
     recipe, reasons = stock.recipe, Counter[str]()
     about = child(stock.seed, "specimen", index)
     blueprints = draw_blueprints(recipe, stock.blueprints, about)
@@ -135,7 +135,7 @@ def painted_image(stock: PhotoStock, index: int) -> tuple[Frame, ImageFacts, Seq
         ground = stock.ground(view)
         try:
             found = _painted(stock, ground, blueprints, index, attempt)
-        except (PlacementError, RenderError) as error:
+        except (PlacementError, NothingVisible) as error:
             reasons["no placement" if isinstance(error, PlacementError) else "nothing visible"] += 1
             last = error
             continue
@@ -170,7 +170,7 @@ def _painted(
             mm_per_px=mm if ground.metric else float("nan"), tries=recipe.paint.tries, look=mark.look,
         )  # fmt: skip
         if painted.label.sum() < recipe.min_label_px:
-            raise RenderError("a painted label", f"{recipe.min_label_px} px", "use larger defects")
+            raise NothingVisible("a painted label", f"{recipe.min_label_px} px", "use larger defects")
         photo = replace(photo, pixels=painted.image)
         taken |= mark.mask
         ids[painted.label] = number

@@ -19,7 +19,7 @@ import numpy as np
 
 from core.camera import as_matrix
 from core.defect import DefectedPart
-from core.errors import PlacementError, RenderError
+from core.errors import NothingVisible, PlacementError, RenderError
 from core.frame import Frame
 from core.heap import steady_heap
 from core.job import RenderJob
@@ -154,7 +154,7 @@ def make_image(
             return frame, facts_of(stock, shot, reasons), shot.defected
         try:
             frame, told = refiner(frame, shot.defected.defects, shot.seed)
-        except RenderError:
+        except NothingVisible:
             reasons.counts["nothing visible painted"] += 1
             continue
         facts = facts_of(stock, shot, reasons)

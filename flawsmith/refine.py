@@ -15,7 +15,7 @@ import numpy as np
 
 from core.colour import linear_from_srgb, srgb_from_linear
 from core.defect import Defect
-from core.errors import RecipeError, RenderError
+from core.errors import NothingVisible, RecipeError, RenderError
 from core.files import sha256_json
 from core.frame import Frame
 from core.seeds import child_seed
@@ -47,7 +47,8 @@ class Refiner:
     def __call__(self, frame: Frame, defects: Sequence[Defect], seed: int) -> tuple[Frame, dict[str, Any]]:
         """The refined frame, and what a manifest keeps by defect id: empty where nothing could be refined.
 
-        RenderError when the backend showed nothing on a defect, or less than min_label_px.
+        A label that fills the frame stays as rendered, too: nothing sound is left beside it to paint from.
+        NothingVisible when the backend showed nothing on a defect, or less than min_label_px.
         """
         if frame.clean is None:
             raise RenderError("a frame without its twin", "one with a clean twin", "set twin: windowed or full")
@@ -58,6 +59,8 @@ class Refiner:
             mask = frame.ids == defect.id
             if defect.blueprint not in self.damage or np.count_nonzero(mask) < self.min_label_px:
                 continue
+            if mask.all():
+                continue
             ground = np.where(mask[..., None], clean, image)
             painted = paint_photo(
                 Photo(f"defect {defect.id}", ground), mask, self.damage[defect.blueprint], self.painter,
@@ -65,7 +68,7 @@ class Refiner:
                 tries=self.tries,
             )  # fmt: skip
             if np.count_nonzero(painted.label) < self.min_label_px:
-                raise RenderError("a refined label", f"{self.min_label_px} px", "use larger defects")
+                raise NothingVisible("a refined label", f"{self.min_label_px} px", "use larger defects")
             image, taken = painted.image, taken | mask
             ids[mask & ~painted.label] = 0
             if defect.id in coverage:

@@ -24,20 +24,51 @@ TILES = 12
 
 
 @dataclass(frozen=True, eq=False)
+class Piece:
+    """Part of a photograph's mask, kept in its own box: a photograph may have thousands. y, x: of the box's first
+    pixel. mask: (box height, box width) bool, with something in its first and last row and column."""
+
+    y: int
+    x: int
+    mask: np.ndarray
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.y, self.y + self.mask.shape[0])
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.x, self.x + self.mask.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
     """A square of the photograph. x, y: of its first pixel, may lie outside. side: photograph pixels. size: of the
-    crop, pixels. mask: (h, w) bool of the photograph, what this window paints."""
+    crop, pixels. piece: what this window paints."""
 
     x: int
     y: int
     side: int
     size: int
-    mask: np.ndarray
+    piece: Piece
 
     @property
     def scale(self) -> float:
         """Crop pixels a photograph pixel."""
         return self.size / self.side
+
+    def whole_mask(self, shape: tuple[int, ...]) -> np.ndarray:
+        """What this window paints, as (h, w) bool of a photograph of that shape."""
+        out = np.zeros(shape[:2], bool)
+        out[self.piece.rows, self.piece.columns] = self.piece.mask
+        return out
+
+    def own_mask(self) -> np.ndarray:
+        """What this window paints, (side, side) bool."""
+        piece, out = self.piece, np.zeros((self.side, self.side), bool)
+        h, w = piece.mask.shape
+        out[piece.y - self.y : piece.y - self.y + h, piece.x - self.x : piece.x - self.x + w] = piece.mask
+        return out
 
 
 def windows(mask: np.ndarray, sizes: Sequence[int], cell: int = 1) -> list[Window]:
@@ -48,57 +79,61 @@ def windows(mask: np.ndarray, sizes: Sequence[int], cell: int = 1) -> list[Windo
     resampled, unless the mask is larger than any, which shrinks it, or too thin for `cell`, which magnifies it; a long
     thin mask is tiled.
     """
-    return [w for piece in _pieces(mask, sizes[0]) for w in _windows_of(piece, sizes, cell)]
+    return [w for piece in _pieces(mask, sizes[0]) for w in _windows_of(piece, mask.shape, sizes, cell)]
 
 
-def _windows_of(piece: np.ndarray, sizes: Sequence[int], cell: int) -> Iterator[Window]:
-    y0, y1, x0, x1 = bounds(piece)
-    long = max(y1 - y0, x1 - x0)
-    thin, size, most = thickness(piece), sizes[0], sizes[-1]
+def _windows_of(piece: Piece, shape: tuple[int, ...], sizes: Sequence[int], cell: int) -> Iterator[Window]:
+    h, w = piece.mask.shape
+    long = max(h, w)
+    thin, size, most = thickness(piece.mask), sizes[0], sizes[-1]
     whole = int(np.ceil(min(CONTEXT * long, long + 2 * SURROUNDINGS_PX))) + 4
     wanted = int(np.clip(size * thin / (CELLS * cell), size / MAGNIFY, size))
     holding = [s for s in sizes if s * wanted >= whole * size]
     if holding:
-        yield _window(piece, (y0, y1, x0, x1), round(holding[0] * wanted / size), holding[0])
+        yield _window(piece, shape, round(holding[0] * wanted / size), holding[0])
         return
     core = max(1, int(wanted / CONTEXT) - 4)
-    rows, columns = -(-(y1 - y0) // core), -(-(x1 - x0) // core)
-    tiles = [t for t in _tiles(piece, (y0, y1, x0, x1), rows, columns) if t.any()]
+    tiles = list(_tiles(piece, -(-h // core), -(-w // core)))
     # a window keeps a defect whole, and may be up to two times coarser for it than wished for
     if 2 * thin * most >= CELLS * cell * whole or len(tiles) > TILES:
-        yield _window(piece, (y0, y1, x0, x1), whole, most)
+        yield _window(piece, shape, whole, most)
         return
     for tile in tiles:
-        yield _window(tile, bounds(tile), wanted, size)
+        yield _window(tile, shape, wanted, size)
 
 
-def _tiles(piece: np.ndarray, box: tuple[int, int, int, int], rows: int, columns: int) -> Iterator[np.ndarray]:
-    y0, y1, x0, x1 = box
-    ys, xs = np.linspace(y0, y1, rows + 1).round().astype(int), np.linspace(x0, x1, columns + 1).round().astype(int)
+def _tiles(piece: Piece, rows: int, columns: int) -> Iterator[Piece]:
+    """Those of a grid of so many rows and columns that hold something."""
+    h, w = piece.mask.shape
+    ys = np.linspace(piece.y, piece.y + h, rows + 1).round().astype(int) - piece.y
+    xs = np.linspace(piece.x, piece.x + w, columns + 1).round().astype(int) - piece.x
     for top, bottom in itertools.pairwise(ys):
         for left, right in itertools.pairwise(xs):
-            tile = np.zeros_like(piece)
-            tile[top:bottom, left:right] = piece[top:bottom, left:right]
-            yield tile
+            if piece.mask[top:bottom, left:right].any():
+                yield _tight(piece.mask[top:bottom, left:right], piece.y + int(top), piece.x + int(left))
 
 
-def _window(mask: np.ndarray, box: tuple[int, int, int, int], side: int, size: int) -> Window:
-    """Centred on the box, moved into the photograph where that is large enough."""
-    y0, y1, x0, x1 = box
-    h, w = mask.shape
-    x, y = (x0 + x1 - side) // 2, (y0 + y1 - side) // 2
+def _tight(mask: np.ndarray, y: int, x: int) -> Piece:
+    y0, y1, x0, x1 = bounds(mask)
+    return Piece(y + y0, x + x0, mask[y0:y1, x0:x1].copy())
+
+
+def _window(piece: Piece, shape: tuple[int, ...], side: int, size: int) -> Window:
+    """Centred on the piece, moved into the photograph where that is large enough."""
+    (tall, wide), (h, w) = piece.mask.shape, shape[:2]
+    x, y = (2 * piece.x + wide - side) // 2, (2 * piece.y + tall - side) // 2
     x = min(max(x, 0), w - side) if side <= w else (w - side) // 2
     y = min(max(y, 0), h - side) if side <= h else (h - side) // 2
-    return Window(x, y, side, size, mask)
+    return Window(x, y, side, size, piece)
 
 
-def _pieces(mask: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def _pieces(mask: np.ndarray, size: int) -> Iterator[Piece]:
     """Connected pieces; those whose windows would show each other anyway stay together."""
     reach = max(2, size // 16)
     near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))
-    count, label = cv2.connectedComponents(near, connectivity=8)
-    for k in range(1, count):
-        yield mask & (label == k)
+    _, label = cv2.connectedComponents(near, connectivity=8)
+    for k, (rows, columns) in enumerate(ndimage.find_objects(label), 1):
+        yield _tight(mask[rows, columns] & (label[rows, columns] == k), rows.start, columns.start)
 
 
 def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -129,7 +164,7 @@ def cut(image: np.ndarray, window: Window, mode: str = "symmetric") -> np.ndarra
 def crop_of(image: np.ndarray, part: np.ndarray, window: Window, mm_per_px: float) -> Crop:
     """What a backend sees. image: (h, w, 3) uint8. A shrunk mask keeps every pixel that it touches (max pooling)."""
     pixels = cut(image, window).astype(np.float32) / 255
-    mask, on = cut(window.mask, window, "constant"), cut(part, window, "edge")
+    mask, on = window.own_mask(), cut(part, window, "edge")
     return Crop(
         image=np.clip(resized(pixels, window.size), 0, 1),
         mask=pooled(mask, window.size),

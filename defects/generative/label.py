@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 SMOOTH_PX = 1.5
 LEAST_K = 1.0
@@ -69,8 +68,6 @@ def label_of(painted: np.ndarray, good: np.ndarray | None, photo: np.ndarray, ma
     if good is not None:
         k = max(k, MARGIN * float(np.quantile(standing_out(good, photo, mask, sigma)[mask], 0.99)))
     out = standing_out(painted, photo, mask, sigma)
-    seen = ndimage.binary_fill_holes(out > k)
-    assert seen is not None
-    seen = np.asarray(seen) & mask
+    seen = (out > k) & mask
     both = int(seen.sum())
     return Label(seen, k, both / int(mask.sum()), float(np.median(out[seen])) if both else 0.0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays import frozen
-from core.errors import InputError, RenderError
+from core.errors import InputError, NothingVisible, RenderError
 from core.seeds import child_seed
 from defects.generative.crop import Window, crop_of, put_back, windows
 from defects.generative.label import Label, label_of
@@ -59,7 +59,7 @@ def paint_photo(
     part: (h, w) bool, None: all of the photograph, or what its alpha says. look: of the drawn defect that `mask` is
     of, for a backend that draws. A try that shows on less than half of the mask is made again with another seed, and
     the best is kept. The damage `good` returns the photograph itself. InputError for an unusable mask or an unknown
-    damage; RenderError when `tries` tries showed nothing.
+    damage; NothingVisible when `tries` tries showed nothing.
     """
     photo = photo if isinstance(photo, Photo) else Photo("photo", photo)
     if damage not in painter.types:
@@ -73,12 +73,12 @@ def paint_photo(
     if damage == GOOD:
         nothing = np.zeros(photo.size, bool)
         return Painted(photo.pixels, nothing, mask, base | dict(painter.facts) | {"tries": 0, "label_iou": 0.0})
-    places = windows(mask, painter.sizes, painter.cell)
-    good = _pass(photo, part, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
+    places = [] if isinstance(painter, Drawer) else windows(mask, painter.sizes, painter.cell)
+    good = _pass(photo, part, mask, places, GOOD, painter, child_seed(seed, "good"), mm_per_px, look)
     best: tuple[np.ndarray, Label, int] | None = None
     made, most = 0, 1 if isinstance(painter, Drawer) and look is not None else tries
     for made in range(1, most + 1):
-        image = _pass(photo, part, places, damage, painter, child_seed(seed, "try", made - 1), mm_per_px, look)
+        image = _pass(photo, part, mask, places, damage, painter, child_seed(seed, "try", made - 1), mm_per_px, look)
         label = label_of(image, good, photo.pixels, mask)
         if best is None or label.iou > best[1].iou:
             best = image, label, made
@@ -87,7 +87,7 @@ def paint_photo(
     assert best is not None
     image, label, kept = best
     if label.no_op:
-        raise RenderError(
+        raise NothingVisible(
             f"{made} tries at '{damage}' on {photo.name} showed it on {label.iou:.0%} of the mask at most",
             "a change that stands out of the photograph's grain",
             "draw the mask larger, choose another place or type, or raise the guidance",
@@ -102,6 +102,7 @@ def paint_photo(
 def _pass(
     photo: Photo,
     part: np.ndarray,
+    mask: np.ndarray,
     places: list[Window],
     damage: str,
     painter: Painter,
@@ -110,8 +111,7 @@ def _pass(
     look: Look | None = None,
 ) -> np.ndarray:
     """All windows one after the other, each on what the ones before it left; (h, w, 3) uint8. A backend that draws
-    needs no windows: it works on the photograph itself."""
-    mask = np.logical_or.reduce([w.mask for w in places])
+    needs no windows: it works on the photograph itself. places: of `mask`."""
     if isinstance(painter, Drawer):
         return painter.draw(photo.pixels, mask, damage, seed, part, look)
     image, grey = photo.pixels, photo.grey
@@ -121,7 +121,7 @@ def _pass(
         painted = painter.paint([crop], [damage], [child_seed(seed, number)])[0]
         change = without_shift(_usable(painted, crop, painter) - crop.image, crop.mask)
         change = put_back(np.where(_grown(crop.mask)[..., None], change, 0), image, window)
-        image = pasted(image, change, window.mask, share, grey)
+        image = pasted(image, change, window.whole_mask(mask.shape), share, grey)
     if isinstance(painter, Finisher):
         image = painter.finish(photo.pixels, image, mask, damage, seed, part)
         assert (image[~mask] == photo.pixels[~mask]).all(), "pixels outside the mask changed"

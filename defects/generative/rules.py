@@ -79,7 +79,7 @@ class CopyPaste(Rule):
         source = augmented(known[int(rng.integers(len(known)))], rng, Moves(scale=1.3))
         place = windows(source.mask, self.sizes)[0]
         own = resized(cut(source.image, place).astype(np.float32) / 255, place.size)
-        share = resized(cut(place.mask, place, "constant").astype(np.float32), place.size)
+        share = resized(place.own_mask().astype(np.float32), place.size)
         y0, y1, x0, x1 = bounds(share > 0.2)
         to = bounds(crop.mask)
         patch = cv2.resize(own[y0:y1, x0:x1], (to[3] - to[2], to[1] - to[0]), interpolation=cv2.INTER_LINEAR)

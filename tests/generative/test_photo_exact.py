@@ -41,7 +41,7 @@ def broken(painter: Painter, count: int, side: int) -> list[int]:
         before = image.copy()
         places = windows(mask, painter.sizes, painter.cell)
         damage = types[int(rng.integers(len(types)))]
-        made = _pass(Photo("p", image), np.ones_like(mask), places, damage, painter, k, float("nan"))
+        made = _pass(Photo("p", image), np.ones_like(mask), mask, places, damage, painter, k, float("nan"))
         if (made[~mask] != before[~mask]).any() or (image != before).any():
             bad.append(k)
     return bad

@@ -101,6 +101,28 @@ def test_nothing_painted_is_an_error(own: Path, tmp_path: Path, monkeypatch) -> 
     assert done.exit_code == 2 and "0 of 2 photographs painted" in " ".join(done.output.split())
 
 
+class Full(Lazy):
+    """Paints its first photograph, and has no memory left for the second."""
+
+    def one(self, crop: Crop, damage: str, rng: np.random.Generator) -> np.ndarray:
+        if damage != GOOD and self.calls == 1:
+            raise RenderError("a crop of 32 px does not fit into memory", "room for it", "use --size 16")
+        return super().one(crop, damage, rng)
+
+
+def test_another_fault_than_nothing_visible_ends_the_run(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="does not fit into memory.*--size 16"):
+        inpaint_folder(order(own, tmp_path / "out"), painter=Full(work=1))
+
+
+def test_what_an_earlier_order_painted_does_not_pass_for_this_one(own: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    inpaint_folder(order(own, out))
+    told = inpaint_folder(order(own, out, seed=5), painter=Lazy(work=2))
+    assert told["nothing_visible"] == ["a"]
+    assert set(everything(out)) == {"images/b.png", "labels/b.png", "requested/b.png", "facts/b.json"}
+
+
 class Stopped(Lazy):
     """Interrupted in its second photograph."""
 

@@ -67,9 +67,9 @@ def test_every_pixel_of_a_mask_is_painted_by_one_window() -> None:
         mask = random_mask(h, w, rng)
         sizes, cell = (((64,), 1), (range(128, 257, 16), 2), ((512,), 8))[k % 3]
         found = windows(mask, sizes, cell)
-        assert (sum(v.mask.astype(int) for v in found) == mask).all()
+        assert (sum(v.whole_mask(mask.shape).astype(int) for v in found) == mask).all()
         for v in found:
-            assert not cut(~v.mask, v, "constant").all() and (cut(v.mask, v, "constant").sum() == v.mask.sum())
+            assert v.own_mask().any() and v.own_mask().sum() == v.piece.mask.sum()
             crop = crop_of(np.zeros((h, w, 3), np.uint8), mask, v, 0.1)
             assert crop.mask.any() and not crop.mask.all()
             assert crop.mm_per_px * v.scale == pytest.approx(0.1)
@@ -213,6 +213,26 @@ def test_a_thin_scratch_is_labelled_to_its_rim() -> None:
     mask[78:82, 20:140] = True
     painted = paint_photo(image, mask, "scratch", Regrow(128, 0.2, 3 / 255), 3)
     assert painted.facts["label_iou"] > 0.8
+
+
+def test_what_a_ring_surrounds_is_no_label() -> None:
+    """A backend that paints the rim of a disc only: what it left as it was is not labelled, and counts as missing."""
+    image = grainy(160, 160, 2)
+    disc, core = (cv2.circle(np.zeros((160, 160), np.uint8), (80, 80), r, 1, -1).astype(bool) for r in (40, 30))
+    painted = np.where((disc & ~core)[..., None], image - np.uint8(60), image)
+    label = label_of(painted, None, image, disc)
+    inner = cv2.circle(np.zeros((160, 160), np.uint8), (80, 80), 26, 1, -1).astype(bool)
+    assert not label.mask[inner].any() and label.mask[disc & ~core].mean() > 0.99
+    assert label.iou == label.mask.sum() / disc.sum() < 0.6
+
+
+def test_a_mask_of_many_specks_takes_no_memory_for_each() -> None:
+    """Each piece lies in a box of its own: a large photograph with thousands of pores is kept once."""
+    mask = np.zeros((600, 600), bool)
+    mask[10::40, 10::40] = True
+    mask[11::40, 10::40] = True
+    found = windows(mask, (64,), 2)
+    assert len(found) == 225 and sum(v.piece.mask.size for v in found) == mask.sum()
 
 
 def test_a_colour_shift_is_taken_out_and_the_damage_stays() -> None:

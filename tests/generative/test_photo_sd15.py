@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
+import diffusers
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -128,7 +130,7 @@ def test_painting_a_photograph_keeps_every_pixel_outside(base: Path, learned: Pa
     mask[40:44, 30:60] = True
     places = windows(mask, painter.sizes, painter.cell)
     assert places[0].scale >= 4, "four pixels must span cells"
-    made = _pass(Photo("p", image), np.ones_like(mask), places, "scratch", painter, 1, float("nan"))
+    made = _pass(Photo("p", image), np.ones_like(mask), mask, places, "scratch", painter, 1, float("nan"))
     assert (made[~mask] == image[~mask]).all() and (made[mask] != image[mask]).any()
 
 
@@ -152,6 +154,38 @@ def test_learned_files_that_are_off_are_refused(base: Path, learned: Path, tmp_p
     (bad / ABOUT).write_text(json.dumps(about))
     with pytest.raises(InputError, match={"missing": "lacks 1", "unexpected": "has also 1", "shape": "of shape"}[harm]):
         Sd15Painter(bad, str(base))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"rank": 2.5}, {"rank": True}, {"rank": -1}, {"tokens": 10**9}, {"base_print": 7}, {"use": ["sd15"]}, {"files": {}}],
+)  # fmt: skip
+def test_a_json_that_tells_of_no_training_is_refused(base: Path, learned: Path, tmp_path: Path, told: dict) -> None:
+    bad = tmp_path / "bad"
+    shutil.copytree(learned, bad)
+    (bad / ABOUT).write_text(json.dumps(json.loads((bad / ABOUT).read_text()) | told))
+    with pytest.raises(InputError, match="of no training that is known"):
+        Sd15Painter(bad, str(base))
+
+
+@pytest.mark.parametrize(("model", "key"), [("unet", "conv_out.bias"), ("vae", "decoder.conv_out.bias")])
+def test_a_base_of_other_values_anywhere_is_another_base(base: Path, tmp_path: Path, model: str, key: str) -> None:
+    other = tmp_path / "base"
+    shutil.copytree(base, other)
+    path = other / model / "diffusion_pytorch_model.safetensors"
+    state = load_file(str(path))
+    save_file(state | {key: 2 * state[key] + 1}, str(path))
+    assert find_base(str(other), "sd15").print != find_base(str(base), "sd15").print
+
+
+def test_checkpointing_covers_every_network_that_is_trained(plain: Path, tmp_path: Path, monkeypatch) -> None:
+    told: list[str] = []
+    for net in ("UNet2DConditionModel", "ControlNetModel"):
+        kind = getattr(diffusers, net)
+        monkeypatch.setattr(kind, "enable_gradient_checkpointing", lambda self, net=net: told.append(net))
+    how = replace(SMALL, steps=1, checkpointing=True)
+    train(examples(), find_base(str(plain), "sd15-controlnet"), "sd15-controlnet", tmp_path / "out", how)
+    assert told == ["UNet2DConditionModel", "ControlNetModel"]
 
 
 def test_another_base_is_refused(learned: Path, tmp_path: Path) -> None:

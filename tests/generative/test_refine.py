@@ -97,6 +97,13 @@ def test_small_and_solid_defects_stay_as_rendered() -> None:
         assert told == {} and after is before
 
 
+def test_a_label_that_fills_the_frame_stays_as_rendered() -> None:
+    before, marks = frame(1)
+    filled = replace(before, ids=np.ones_like(before.ids), part=np.ones_like(before.part))
+    after, told = refiner(Wild(64))(filled, marks, 5)
+    assert told == {} and after is filled
+
+
 def test_nothing_visible_is_said_and_a_frame_without_twin_refused() -> None:
     before, marks = frame(1)
     with pytest.raises(RenderError, match="tries at 'scratch'"):

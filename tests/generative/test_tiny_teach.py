@@ -176,6 +176,22 @@ def test_going_on_equals_going_through_and_another_set_is_refused(base: Path, tm
     for others in (EXAMPLES[1:], (repainted, *EXAMPLES[1:])):
         with pytest.raises(InputError, match="examples"):
             teach(others, short, how, lambda _: None, base)
+    for other in (replace(how, steps=30), replace(how, learning_rate=1e-2)):
+        with pytest.raises(InputError, match="schedule"):
+            teach(EXAMPLES, short, other, lambda _: None, base)
+
+
+def test_nothing_of_the_users_is_written_over(base: Path, tmp_path: Path) -> None:
+    own, mine = tmp_path / "own", tmp_path / "mine"
+    own.mkdir()
+    mine.mkdir()
+    (own / WEIGHTS).write_bytes(base.read_bytes())
+    with pytest.raises(InputError, match="holds the weights to start from"):
+        teach(EXAMPLES, own, HOW, lambda _: None, own / WEIGHTS)
+    (mine / STRIPS).write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"holds other files \(strips.png\)"):
+        teach(EXAMPLES, mine, HOW, lambda _: None, base)
+    assert (own / WEIGHTS).read_bytes() == base.read_bytes() and (mine / STRIPS).read_bytes() == b"mine"
 
 
 def test_damage_that_leaves_next_to_nothing_sound_is_taught_all_the_same() -> None:
@@ -211,6 +227,9 @@ def test_the_commands_teach_and_paint_offline(base: Path, tmp_path: Path) -> Non
     assert changed.any() and not changed[~disc(64, 9)].any()
     assert after[disc(64, 9)].mean() < before[disc(64, 9)].mean() - 15
 
+    command[-1] = str(folder / "learned")
+    inside = CliRunner().invoke(app, command)
+    assert inside.exit_code == 2 and "outside the examples" in " ".join(inside.output.split())
     wrong = CliRunner().invoke(app, [*command, "--rank", "4"])
     assert wrong.exit_code == 2 and "--rank" in wrong.output
     wrong = CliRunner().invoke(app, ["train-inpaint", str(folder), "--out", str(taught)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.errors import InputError
+from core.errors import InputError, RenderError
 from defects.generative.painter import GOOD, Painter
+from defects.generative.tiny import train as training
 from defects.generative.tiny.backend import TinyPainter
 from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.net import TinyNet
@@ -131,8 +133,63 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
     data, how = pairs(2), replace(HOW, steps=1)
     train(tmp_path, data, None, SMALL, how, lambda line: None)
     for config, other in ((SMALL, replace(how, seed=1)), (SMALL.model_copy(update={"change_scale": 0.5}), how)):
-        with pytest.raises(InputError, match="another network, batch size, seed or examples"):
+        with pytest.raises(InputError, match="another network, batch size, seed, schedule or examples"):
             train(tmp_path, data, None, config, other, lambda line: None)
+
+
+def test_a_run_killed_between_checkpoint_and_weights_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, whole, killed = pairs(4), tmp_path / "whole", tmp_path / "killed"
+    train(whole, data, data, SMALL, HOW, lambda line: None)
+    kept = training.save_weights
+
+    def dies_last(path: Path, tensors: object, config: TinyConfig, *more: object) -> None:
+        if config.trained == HOW.steps:
+            raise KeyboardInterrupt
+        kept(path, tensors, config, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "save_weights", dies_last)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, data, data, SMALL, HOW, lambda line: None)
+    assert load_weights(killed / WEIGHTS)[1].trained == 4
+    monkeypatch.setattr(training, "save_weights", kept)
+    train(killed, data, data, SMALL, HOW, lambda line: None)
+    assert (killed / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes(), "equal weights are equal files"
+    steps = [[json.loads(x)["step"] for x in (f / LOG).read_text().splitlines()] for f in (whole, killed)]
+    assert steps[0] == steps[1] == [2, 4, 6]
+
+
+def test_a_rate_at_which_the_loss_is_no_number_any_more_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="lower the learning rate"):
+        train(tmp_path, pairs(4), None, SMALL, replace(HOW, rate=1e12, warm=1, save_every=6), lambda line: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, LOG])
+def test_strange_files_are_said_before_the_first_step(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"a": 1}\n')
+    with pytest.raises(InputError, match="no checkpoint" if name == CHECKPOINT else "no log of a training"):
+        train(tmp_path, pairs(2), None, SMALL, HOW, lambda line: None)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"widths": [12, 20]}, {"widths": []}, {"widths": [1600000, 24]}, {"embedding": -1}, {"size": 0}, {"size": -8},
+     {"blocks": [1, 10**9]}, {"change_scale": float("inf")}, {"steps": 10**12}],
+)  # fmt: skip
+def test_a_header_that_tells_of_no_network_is_refused(weights: Path, tmp_path: Path, told: dict) -> None:
+    config = json.loads(SMALL.model_dump_json()) | told
+    save_file(load_file(weights), tmp_path / "w.safetensors", {CONFIG: json.dumps(config)})
+    with pytest.raises(InputError, match="no embedded model"):
+        load_weights(tmp_path / "w.safetensors")
+
+
+def test_weights_that_are_no_numbers_are_refused(weights: Path, tmp_path: Path) -> None:
+    tensors = load_file(weights)
+    tensors["first.bias"][0] = float("nan")
+    save_file(tensors, tmp_path / "w.safetensors", {CONFIG: SMALL.model_dump_json()})
+    with pytest.raises(InputError, match=r"no numbers in 1 tensors \(first.bias\)"):
+        load_weights(tmp_path / "w.safetensors")
 
 
 def test_training_does_not_hang_on_the_number_of_workers(tmp_path: Path) -> None:

@@ -72,10 +72,13 @@ class Sd15Painter:
         """See `Painter.paint`. One crop at a time, so that memory does not hang on their number."""
         return [self._one(*given) for given in zip(crops, damage, seeds, strict=True)]
 
-    def _one(self, crop: Crop, damage: str, seed: int, blended: bool = True) -> np.ndarray:
+    def _one(
+        self, crop: Crop, damage: str, seed: int, blended: bool = True, guidance: float | None = None
+    ) -> np.ndarray:
         if damage not in self.types:
             raise InputError(f"damage '{damage}'", f"one of {', '.join(self.types)}", "train it, or choose a known one")
-        guidance = 1.0 if damage == GOOD else self._guidance
+        if guidance is None:
+            guidance = 1.0 if damage == GOOD else self._guidance
         smaller = max(64, self.size * 3 // 4 // 64 * 64)
         do = f"use --size {smaller}, --precision float16 or --device cpu"
 
@@ -123,7 +126,8 @@ class Generated:
 
 
 def generate(painter: Sd15Painter, mask: np.ndarray, damage: str, seed: int, paste: bool = True) -> Generated:
-    """A whole new picture with `damage` in `mask` (n, n) bool, and its twin: the same noise, no mask, `good`.
+    """A whole new picture with `damage` in `mask` (n, n) bool, and its twin: the same noise and guidance, no mask,
+    `good`.
 
     The label is what differs inside the mask by more than the two differ by accident outside it. paste: outside the
     mask the twin's pixels, so that the two are equal there. InputError for a backend that only inpaints.
@@ -136,7 +140,7 @@ def generate(painter: Sd15Painter, mask: np.ndarray, damage: str, seed: int, pas
     blank = np.full((n, n, 3), 0.5, np.float32)
     everywhere = np.ones((n, n), bool)
     empty = Crop(blank, np.zeros((n, n), bool), everywhere)
-    clean = _codes(painter._one(empty, GOOD, seed, blended=False))
+    clean = _codes(painter._one(empty, GOOD, seed, blended=False, guidance=painter._guidance))
     image = _codes(painter._one(Crop(blank, mask, everywhere), damage, seed, blended=False))
     sigma = grain_sigma(clean, mask)
     beyond = ~mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from defects.generative.sd15.table import DamageTable
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Attention layers that LoRA adapts."""
 LORA, TABLE, CONTROL, ABOUT = "lora.safetensors", "table.safetensors", "controlnet.safetensors", "learned.json"
+MOST = 1 << 16
+"""Of tokens, widths, ranks and sides; what is larger would be made before its file is found to be smaller."""
+PRINT = re.compile("[0-9a-f]{64}")
 AGAIN = "copy it again, or train into another folder"
 
 
@@ -145,8 +149,14 @@ def _is_whole(about: Mapping[str, Any]) -> bool:
     """Whether everything that loading needs is there and may be so."""
     types = about["types"]
     named = isinstance(types, list) and types[:1] == [GOOD] and len(set(types)) == len(types)
-    counts = all(isinstance(about[k], int) and about[k] > 0 for k in ("tokens", "width", "size"))
-    return named and counts and about["use"] in CHANNELS and about["rank"] >= 0 and bool(about["base_print"])
+    counts = all(_is_count(about[k]) and about[k] > 0 for k in ("tokens", "width", "size"))
+    files = {TABLE} | ({LORA} if about["rank"] else set()) | ({CONTROL} if about["use"] == "sd15-controlnet" else set())
+    named &= _is_count(about["rank"]) and isinstance(about["use"], str) and about["use"] in CHANNELS
+    return named and counts and files <= set(about["files"]) and bool(PRINT.fullmatch(str(about["base_print"])))
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MOST
 
 
 def weights_hash(about: Mapping[str, Any]) -> str:

@@ -71,7 +71,9 @@ def train(
     if run.step and not run.kept():
         run.keep(base)
     if settings.checkpointing:
-        nets.unet.enable_gradient_checkpointing()
+        for net in (nets.unet, nets.controlnet):
+            if net is not None:
+                net.enable_gradient_checkpointing()
     while run.step < settings.steps:
         loss = run.one(examples)
         if progress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from core.models import FileModel
@@ -20,21 +22,26 @@ def type_of(kind: str, blueprint: str = "") -> str:
     return OWN_TYPE.get(blueprint, kind)
 
 
+Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+"""Channels are normalised in eight groups."""
+Blocks = Annotated[int, Field(ge=1, le=8)]
+
+
 class TinyConfig(FileModel):
     """size: side of the crops it was trained on, pixels. widths, blocks: channels and residual blocks per level; the
     first level works at half the crop's resolution. change_scale: sRGB change that the diffusion variable calls 1.
     steps, guidance: of sampling, unless said otherwise. trained: training steps behind the weights.
     """
 
-    size: int = 128
-    widths: tuple[int, ...] = (48, 80, 128, 160)
-    blocks: tuple[int, ...] = (1, 2, 2, 1)
-    embedding: int = 192
-    types: tuple[str, ...] = TYPES
-    change_scale: float = Field(default=0.25, gt=0)
-    steps: int = Field(default=16, ge=1)
-    guidance: float = Field(default=1.5, ge=0)
-    trained: int = 0
+    size: int = Field(default=128, ge=8, le=1024)
+    widths: tuple[Width, ...] = Field(default=(48, 80, 128, 160), min_length=1, max_length=6)
+    blocks: tuple[Blocks, ...] = (1, 2, 2, 1)
+    embedding: int = Field(default=192, ge=1, le=4096)
+    types: tuple[str, ...] = Field(default=TYPES, max_length=1000)
+    change_scale: float = Field(default=0.25, gt=0, allow_inf_nan=False)
+    steps: int = Field(default=16, ge=1, le=1000)
+    guidance: float = Field(default=1.5, ge=0, allow_inf_nan=False)
+    trained: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _possible(self) -> TinyConfig:

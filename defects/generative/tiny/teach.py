@@ -32,7 +32,7 @@ from defects.generative.tiny.net import FOLD
 from defects.generative.tiny.pairs import Pairs, somewhere
 from defects.generative.tiny.strips import sheet
 from defects.generative.tiny.texture import textons_of
-from defects.generative.tiny.train import WEIGHTS, Origin, Training, train
+from defects.generative.tiny.train import CHECKPOINT, WEIGHTS, Origin, Training, train
 from defects.generative.tiny.weights import WEIGHTS as SHIPPED
 from defects.generative.tiny.weights import load_textons, load_weights
 
@@ -79,6 +79,7 @@ def teach(
     how, weights = how or Teaching(), weights or SHIPPED
     net, before, _ = load_weights(weights)
     usable_folder(out)
+    refuse_strangers(out, weights)
     more = tuple(t for t in types_of(examples) if t not in before.types)
     config = before.model_copy(update={"types": (*before.types, *more)})
     about = {
@@ -86,6 +87,7 @@ def teach(
         "examples_sha256": sha256_json(
             {"examples": [print_of(e) for e in examples], "draws": how.draws, "moves": asdict(how.moves)}
         ),
+        "schedule": f"{how.steps} steps, rate {how.learning_rate:g}",
     }
     shown = pairs_of(examples, config, how)
     run = Training(
@@ -98,6 +100,21 @@ def teach(
         train(out, shown, None, config, run, say, origin, as_is)
     sheet(out / STRIPS, TinyPainter(out / WEIGHTS, device=how.device), shown)
     return out
+
+
+def refuse_strangers(out: Path, weights: Path) -> None:
+    """InputError where `out` holds the weights to start from, or files and no training to go on with."""
+    if (out / WEIGHTS).exists() and (out / WEIGHTS).samefile(weights):
+        raise InputError(f"--out {out} holds the weights to start from", "another folder", "choose another --out")
+    if (out / CHECKPOINT).is_file():
+        return
+    # hidden ones are what an ended run could not rename, or of the desktop
+    strangers = sorted(p.name for p in out.glob("*") if not p.name.startswith("."))[:3]
+    if strangers:
+        raise InputError(
+            f"{out} holds other files ({', '.join(strangers)})", "an empty folder, or a training to go on with",
+            "choose another --out",
+        )  # fmt: skip
 
 
 def pairs_of(examples: Sequence[Example], config: TinyConfig, how: Teaching) -> Pairs:

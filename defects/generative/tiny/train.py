@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch.utils.data import DataLoader, Sampler
 
-from core.errors import InputError
+from core.errors import InputError, RenderError
 from core.files import write_bytes, write_text
 from core.seeds import child_seed
 from defects.generative.tiny.augment import augmented
@@ -23,7 +23,7 @@ from defects.generative.tiny.config import TinyConfig
 from defects.generative.tiny.diffusion import Batch, loss
 from defects.generative.tiny.net import TinyNet
 from defects.generative.tiny.pairs import Augment, Pairs, Samples, collate
-from defects.generative.tiny.weights import refuse_unlike, save_weights
+from defects.generative.tiny.weights import CONFIG, refuse_unlike, save_weights
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.safetensors", "tiny.safetensors", "log.jsonl"
 BARS = 5
@@ -88,10 +88,12 @@ def train(
     """Train, or go on from the checkpoint in `out`. Writes the checkpoint, the half-precision weights of the mean and
     a log of losses, one JSON object a line."""
     origin = origin or Origin()
-    state = begin(config, how, origin)
+    state, past = begin(config, how, origin), lines_of(out / LOG)
     if (out / CHECKPOINT).is_file():
-        restore(state, out / CHECKPOINT, config, how, origin)
+        line = restore(state, out / CHECKPOINT, config, how, origin)
         say(f"going on from step {state.step}")
+        if not told_last(out, config, state, past):
+            keep_weights(state, out, config, how, line, origin)
     out.mkdir(parents=True, exist_ok=True)
     started, told, seen = time.monotonic(), time.monotonic(), np.zeros((2, BARS))
     for batch in batches(pairs, config, how, state.step, augment):
@@ -157,8 +159,13 @@ def advance(state: State, batch: Batch, how: Training) -> np.ndarray:
     with torch.autocast(torch.device(how.device).type, torch.bfloat16, enabled=how.half):
         error = loss(state.net, batch.to(how.device))
     state.optimizer.zero_grad(set_to_none=True)
-    error.mean().backward()
-    torch.nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
+    mean = error.mean()
+    mean.backward()
+    steep = torch.nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
+    if not (mean + steep).isfinite():
+        raise RenderError(
+            f"step {state.step} had a loss of {float(mean.detach()):g}", "a number", "lower the learning rate"
+        )
     state.optimizer.step()
     state.step += 1
     kept = min(how.decay, (1 + state.step) / (10 + state.step))
@@ -202,35 +209,72 @@ def means(sums: np.ndarray) -> dict[str, float | list[float | None]]:
 
 
 def keep(state: State, out: Path, config: TinyConfig, how: Training, line: dict, origin: Origin) -> None:
-    """Checkpoint, weights and the log's next line; the log is written whole, without lines of steps to come."""
+    """Checkpoint, then weights and the log's next line. RenderError, and nothing is written, where weights are no
+    numbers any more."""
+    if not all(v.isfinite().all() for v in [*state.mean.values(), *state.net.state_dict().values()]):
+        raise RenderError(f"weights that are no numbers at step {state.step}", "numbers", "lower the learning rate")
     tensors = {f"net.{k}": v for k, v in state.net.state_dict().items()}
     tensors |= {f"mean.{k}": v for k, v in state.mean.items()}
     for name, parameter in state.net.named_parameters():
         moments = state.optimizer.state[parameter]
         tensors |= {f"{m}.{name}": moments[m] for m in ("exp_avg", "exp_avg_sq", "step")}
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    about = {"training": json.dumps(asdict(how)), **origin.about}
+    about = {"training": json.dumps(asdict(how)), "line": json.dumps(line), **origin.about}
     write_bytes(out / CHECKPOINT, save(plain, {"step": str(state.step), "config": config.model_dump_json(), **about}))
+    keep_weights(state, out, config, how, line, origin)
+
+
+def keep_weights(state: State, out: Path, config: TinyConfig, how: Training, line: dict, origin: Origin) -> None:
+    """The mean's weights and the log, which is written whole, without lines of steps to come."""
+    about = {"training": json.dumps(asdict(how)), **origin.about}
     trained = config.model_copy(update={"trained": config.trained + state.step})
     save_weights(out / WEIGHTS, state.mean, trained, about, origin.textons)
-    log = out / LOG
-    before = log.read_text().splitlines() if log.exists() else []
-    kept = [x for x in before if json.loads(x)["step"] < state.step]
-    write_text(log, "\n".join([*kept, json.dumps(line)]) + "\n")
+    kept = [x for x in lines_of(out / LOG) if x["step"] < state.step]
+    write_text(out / LOG, "".join(json.dumps(x) + "\n" for x in [*kept, line]))
 
 
-def restore(state: State, path: Path, config: TinyConfig, how: Training, origin: Origin) -> None:
-    """Put a checkpoint into a fresh state. InputError when it is of another network or schedule of samples."""
-    with safe_open(path, "pt") as stream:
-        told = stream.metadata() or {}
-        tensors = {name: stream.get_tensor(name).to(how.device) for name in stream.keys()}  # noqa: SIM118
-    before = json.loads(told.get("training", "{}"))
+def lines_of(log: Path) -> list[dict]:
+    """Every line of a training's log; none where there is no log. InputError for a file of something else."""
+    try:
+        lines = [json.loads(x) for x in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+        assert all(type(x["step"]) is int for x in lines)
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        raise InputError(
+            f"{log} is no log of a training", "one JSON object with a step a line", "use another folder"
+        ) from error
+    return lines
+
+
+def told_last(out: Path, config: TinyConfig, state: State, past: list[dict]) -> bool:
+    """Whether weights and log are of the checkpoint's step: a run can end before they are written."""
+    try:
+        with safe_open(out / WEIGHTS, "pt") as stream:
+            kept = TinyConfig.model_validate_json((stream.metadata() or {})[CONFIG])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return False
+    return kept.trained == config.trained + state.step and bool(past) and past[-1]["step"] == state.step
+
+
+def restore(state: State, path: Path, config: TinyConfig, how: Training, origin: Origin) -> dict:
+    """Put a checkpoint into a fresh state; returns its line of the log. InputError when it is of another network or
+    schedule of samples, or no checkpoint."""
+    try:
+        with safe_open(path, "pt") as stream:
+            told = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name).to(how.device) for name in stream.keys()}  # noqa: SIM118
+        before, step = json.loads(told["training"]), int(told["step"])
+        line = json.loads(told.get("line", "{}")) or {"step": step}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} is no checkpoint ({' '.join(str(error).split())[:120]})", "one that a training wrote",
+            "delete it to begin again, or use another folder",
+        ) from error  # fmt: skip
     same = all(before.get(k) == getattr(how, k) for k in ("batch", "seed"))
     same &= all(told.get(k) == v for k, v in origin.about.items())
     if not same or told.get("config") != config.model_dump_json():
         raise InputError(
-            f"{path} was trained with another network, batch size, seed or examples", "the same command as before",
-            "use another folder, or the settings in its header",
+            f"{path} was trained with another network, batch size, seed, schedule or examples",
+            "the same command as before", "use another folder, or the settings in its header",
         )  # fmt: skip
 
     def part(name: str) -> dict[str, torch.Tensor]:
@@ -245,4 +289,5 @@ def restore(state: State, path: Path, config: TinyConfig, how: Training, origin:
             m: v[name].cpu() if m == "step" else v[name].clone(memory_format=torch.preserve_format)
             for m, v in moments.items()
         }
-    state.step = int(told["step"])
+    state.step = step
+    return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +34,18 @@ def save_weights(
     texts."""
     every = {**tensors, **{TEXTON + kind: torch.from_numpy(kernels) for kind, kernels in (textons or {}).items()}}
     halves = {k: v.detach().to("cpu", torch.float16).contiguous() for k, v in sorted(every.items())}
-    write_bytes(path, save(halves, {**about, CONFIG: config.model_dump_json()}))
+    write_bytes(path, same_order(save(halves, {**about, CONFIG: config.model_dump_json()})))
+
+
+def same_order(data: bytes) -> bytes:
+    """The same safetensors file with its header's texts in order of their names: the library writes them in another
+    order every time, and equal weights would not be equal files."""
+    length = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + length])
+    head["__metadata__"] = dict(sorted(head.get("__metadata__", {}).items()))
+    told = json.dumps(head, separators=(",", ":")).encode()
+    told += b" " * (-len(told) % 8)
+    return len(told).to_bytes(8, "little") + told + data[8 + length :]
 
 
 def load_weights(path: Path = WEIGHTS) -> tuple[TinyNet, TinyConfig, dict[str, str]]:
@@ -41,8 +53,14 @@ def load_weights(path: Path = WEIGHTS) -> tuple[TinyNet, TinyConfig, dict[str, s
     pickled, damaged, no embedded model, or whose tensors are not exactly the network's."""
     tensors, config, header = _read(path)
     tensors = {name: v for name, v in tensors.items() if not name.startswith(TEXTON)}
+    with torch.device("meta"):
+        refuse_unlike(path.name, tensors, TinyNet(config).state_dict())
+    if spoilt := sorted(name for name, v in tensors.items() if not v.isfinite().all()):
+        raise InputError(
+            f"{path.name} has values that are no numbers in {len(spoilt)} tensors ({spoilt[0]})", "finite weights",
+            "teach it again, with a lower --learning-rate",
+        )  # fmt: skip
     net = TinyNet(config)
-    refuse_unlike(path.name, tensors, net.state_dict())
     net.load_state_dict(tensors)
     return net.eval(), config, {k: v for k, v in header.items() if k != CONFIG}
 
@@ -64,7 +82,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], TinyConfig, dict[str, st
     if path.suffix in PICKLED:
         raise InputError(
             f"{path.name} is a pickled file, which can run code when it is read", "a .safetensors file",
-            "load it where you trust it and write its tensors with safetensors.torch.save_file",
+            "take the .safetensors file that training wrote: it writes no other",
         )  # fmt: skip
     try:
         with safe_open(path, "pt") as stream:
