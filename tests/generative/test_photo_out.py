@@ -111,7 +111,7 @@ class Full(Lazy):
 
 
 def test_another_fault_than_nothing_visible_ends_the_run(own: Path, tmp_path: Path) -> None:
-    with pytest.raises(RenderError, match="does not fit into memory.*--size 16"):
+    with pytest.raises(RenderError, match=r"does not fit into memory.*--size 16"):
         inpaint_folder(order(own, tmp_path / "out"), painter=Full(work=1))
 
 

@@ -158,7 +158,8 @@ def test_learned_files_that_are_off_are_refused(base: Path, learned: Path, tmp_p
 
 @pytest.mark.parametrize(
     "told",
-    [{"rank": 2.5}, {"rank": True}, {"rank": -1}, {"tokens": 10**9}, {"base_print": 7}, {"use": ["sd15"]}, {"files": {}}],
+    [{"rank": 2.5}, {"rank": True}, {"rank": -1}, {"tokens": 10**9}, {"base_print": 7}, {"use": ["sd15"]},
+     {"files": {}}],
 )  # fmt: skip
 def test_a_json_that_tells_of_no_training_is_refused(base: Path, learned: Path, tmp_path: Path, told: dict) -> None:
     bad = tmp_path / "bad"
