@@ -28,6 +28,8 @@ def is_capture(path: Path) -> bool:
     """True for a capture's folder or pose file, False for a part file or a saved reconstruction."""
     if path.is_dir():
         return not (path / REPORT).is_file()
+    if path.name.endswith("_par.txt"):
+        return True
     return path.suffix.lower() in (".json", ".yaml", ".npy") and path.name != REPORT
 
 

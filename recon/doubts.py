@@ -8,7 +8,7 @@ import numpy as np
 
 from recon.capture.coherence import Coherence, coherence
 from recon.capture.conventions import fitting
-from recon.capture.inspection import ANOTHERS, COHERENT, HELD, OUTSIDE, Inspection, inspect, rims_held
+from recon.capture.inspection import ANOTHERS, BLANK, COHERENT, HELD, OUTSIDE, Inspection, inspect, rims_held
 from recon.capture.masks import MaskReport, mended
 from recon.capture.model import Capture
 from recon.capture.unfit import UnfitCapture
@@ -83,7 +83,13 @@ def _masks(seen: Inspection, masks: MaskReport, mended_held: float) -> list[Reas
     found = []
     aside = float(np.hypot(*seen.aside_px))
     off = {"subject": "masks", "measured": seen.held, "limit": HELD}
-    if not seen.on_edges and seen.together and max(aside, abs(seen.wide_px)) > ASIDE * seen.width_px:
+    if seen.on_edges and seen.outside > BLANK:
+        found.append(Reason(
+            subject="masks", weight="refuse", measured=seen.outside, limit=BLANK,
+            said="the photographs show no more at the masks' outlines than beside them",
+            next_step="look at the photographs: they may be empty, or of something else",
+        ))  # fmt: skip
+    elif not seen.on_edges and seen.together and max(aside, abs(seen.wide_px)) > ASIDE * seen.width_px:
         if aside > max(abs(seen.wide_px), 1.5):
             x, y = seen.aside_px
             said = f"all masks are shifted by ({x:+.0f}, {y:+.0f}) px against their photographs"

@@ -29,6 +29,7 @@ MOST_OFF_PX = 2.5
 LEAST_HELD_OUT_DB = 15.0
 MOST_OVERFIT_DB = 6.0
 LARGEST_GAP_RAD = np.deg2rad(60)
+GATHERED_RAD = np.deg2rad(60)
 SECOND_ELEVATION_RAD = np.deg2rad(12)
 FULLY_SEEN = 0.97
 LEAST_EXPLAINED, WELL_EXPLAINED = 0.25, 0.6
@@ -65,7 +66,7 @@ class Verdict(FileModel):
 @dataclass(frozen=True)
 class Geometry:
     """Of the cameras about the part. gap_rad: the widest arc of azimuth without a view. elevations_rad: spread of the
-    angle to the table's axis. sessions: how many different ways the part lay."""
+    angle to the axis that they stand about. sessions: how many different ways the part lay."""
 
     gap_rad: float
     elevations_rad: float
@@ -73,19 +74,31 @@ class Geometry:
 
 
 def geometry(capture: Capture) -> Geometry:
-    """Where the training views stood, about the first session's axis (or +Z)."""
-    centre = np.mean([_middle(v) for v in capture.training], axis=0)
+    """Where the views stood, those kept apart too, about the first session's axis. Without one about +Z, or about the
+    normal of the plane that they stand nearest to, where that leaves the narrower gap: files are written with any axis
+    up. A normal that the cameras gather round, as one side of a part is photographed, is no axis.
+    """
+    centre = np.median([_middle(v) for v in capture.views], axis=0)
     axis = next((s.axis for s in capture.sessions if s.axis is not None), None)
     up = np.array([0.0, 0.0, 1.0]) if axis is None else np.asarray(axis, float) / np.linalg.norm(axis)
-    ways = np.stack([v.centre - centre for v in capture.training])
-    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    ways = np.stack([v.centre - centre for v in capture.views])
+    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-12)
+    normal = np.linalg.svd(ways - ways.mean(0), full_matrices=False)[2][-1]
+    if axis is not None or np.median(np.abs(ways @ normal)) > np.sin(GATHERED_RAD):
+        normal = up
+    gap, low, high = min(_about(a, ways) for a in (up, normal))
+    return Geometry(gap, high - low, len({v.session for v in capture.training}))
+
+
+def _about(up: np.ndarray, ways: np.ndarray) -> tuple[float, float, float]:
+    """(widest arc of azimuth without a way, 5th and 95th percentile of the ways' angles of rise), radians."""
     side = np.cross(up, [1.0, 0.0, 0.0] if abs(up[0]) < 0.9 else [0.0, 1.0, 0.0])
     side /= np.linalg.norm(side)
     azimuth = np.sort(np.arctan2(ways @ np.cross(up, side), ways @ side))
     gap = float(np.max(np.diff(np.r_[azimuth, azimuth[0] + 2 * np.pi])))
     rise = np.arcsin(np.clip(ways @ up, -1, 1))
     low, high = np.percentile(rise, [5, 95])
-    return Geometry(gap, float(high - low), len({v.session for v in capture.training}))
+    return gap, float(low), float(high)
 
 
 def _middle(view) -> np.ndarray:
@@ -135,7 +148,8 @@ def judge(
     worst = capture.views[int(fit_iou.argmin())].name
     found_reasons = [
         *_time(found.facts), *_input(measures, off_px), *_fit(measures, worst), *_shape(measures["porous_share"]),
-        *([] if lighting is None else _light(lighting)), *(doubts or ()),
+        *([] if lighting is None or _hardly_begun(found.facts) else _light(lighting)), *(doubts or ()),
+        _assumed(capture),
         least("seen", measures["seen_share"], FULLY_SEEN, "{:.0%} of the surface was seen", "turn the part over",
               "note"),
         _material(found.facts, stand, capture),
@@ -158,6 +172,24 @@ def _views(count: float, gap_deg: float) -> list[Reason | None]:
         most("coverage", gap_deg, float(np.rad2deg(LARGEST_GAP_RAD)), "no view within an arc of {:.0f} degrees",
              "photograph the whole turn, or use CAD for the side not seen"),
     ]  # fmt: skip
+
+
+def _hardly_begun(facts: Mapping[str, Any]) -> bool:
+    """A fit that was stopped so early tells nothing of the light."""
+    if not facts.get("stopped_early"):
+        return False
+    return facts["steps"] < LEAST_OF_STEPS * facts.get("steps_asked", facts["steps"])
+
+
+def _assumed(capture: Capture) -> Reason | None:
+    if capture.light_told:
+        return None
+    return Reason(
+        subject="light", weight="note", measured=0.0, limit=1.0,
+        said="nothing says whether part or camera moved: fitted as a part that lay still, which is far worse for one "
+             "that turned before its lamps",
+        next_step="give --light room if it turned, --light part if it lay still",
+    )  # fmt: skip
 
 
 def _time(facts: Mapping[str, Any]) -> list[Reason | None]:
@@ -232,7 +264,7 @@ def _material(facts: Mapping[str, Any], stand: Geometry, capture: Capture) -> Re
         facts.get("light_probe")
         or stand.elevations_rad >= SECOND_ELEVATION_RAD
         or stand.sessions > 1
-        or capture.light == "part"
+        or (capture.light == "part" and capture.light_told)
     ):
         return None
     return Reason(

@@ -14,7 +14,7 @@ from core.files import sha256_file, sha256_json
 from recon.capture import colmap, folder, llff, middlebury, nerf
 from recon.capture.automatic import dino_mask, plate_mask, seeded
 from recon.capture.model import Capture, Session, View, hold_out
-from recon.capture.pixels import Encoding, linear_rgba, read_mask, resized, scaled, smaller, undistorted
+from recon.capture.pixels import Encoding, linear_rgba, mask_like, resized, scaled, smaller, undistorted
 from recon.capture.poses import found_sessions, held_still, turn_of
 from recon.capture.source import Shot, Source
 
@@ -57,6 +57,7 @@ def assemble(
         shots, names = tuple(s for s in shots if s.session == session), [session]
     notes = list(source.notes)
     light = light or source.light
+    told = light is not None
     if light is None:
         light = "part"
         notes.append("the pose file does not say whether part or camera moved: taken as a part that lay still")
@@ -80,7 +81,7 @@ def assemble(
     name = source.path.name if source.path.is_dir() else source.path.parent.name
     return Capture(
         name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest,
-        source.kind,
+        source.kind, told,
     )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _view(
 def _mask(source: Source, shot: Shot, colour: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """The shot's own mask at its own size, or NaN where one has to be made."""
     if shot.mask is not None:
-        return resized(read_mask(shot.mask), shot.size)
+        return resized(mask_like(shot.mask, shot.size), shot.size)
     if alpha is not None:
         return alpha
     if source.mask_recipe == "dino":

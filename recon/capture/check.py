@@ -14,14 +14,12 @@ from recon.capture.conventions import CONTRADICT, MOST_VIEWS, fitting, hull_iou
 from recon.capture.masks import FEWEST
 from recon.capture.model import Capture, View
 from recon.capture.pixels import read_pixels, same_pixels, thumbprint
-from recon.capture.source import Shot, Source
+from recon.capture.source import FARTHEST, FOCAL_OVER_SIDE, Shot, Source
 from recon.capture.unfit import UnfitCapture
 
 SMALL = 256
 BLACK = 1e-3
 """Linear, of 1: sRGB's 3 of 255."""
-FOCAL_OVER_SIDE = (0.2, 60.0)
-"""Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
 
 
 def check_source(source: Source) -> Source:
@@ -74,6 +72,11 @@ def _pose(shot: Shot) -> None:
     pose = shot.camera_from_part
     if not np.isfinite(pose).all():
         raise InputError(f"{shot.name}: its pose holds NaN or infinity", "a finite pose", "export the poses again")
+    if np.abs(pose[:3, 3]).max() > FARTHEST:
+        raise InputError(
+            f"{shot.name}: its camera is {np.abs(pose[:3, 3]).max():.3g} units away", f"at most {FARTHEST:g}",
+            "export the poses again, in metres",
+        )  # fmt: skip
     rotation = pose[:3, :3]
     off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
     if off > 1e-2:

@@ -41,9 +41,10 @@ def read(folder: Path) -> Source:
         import pycolmap
     except ImportError as error:
         raise InputError("pycolmap is not installed", "pycolmap for COLMAP models", "pip install pycolmap") from error
+    _refuse_cut(folder / "points3D.bin")
     try:
         model = pycolmap.Reconstruction(str(folder))
-    except (ValueError, RuntimeError, IndexError) as error:
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         raise InputError(
             f"{folder} is no COLMAP model ({error})", "cameras, images, points3D", "write it again"
         ) from error
@@ -55,6 +56,22 @@ def read(folder: Path) -> Source:
     notes = (f"{len(lost)} images have no pose in the COLMAP model: {', '.join(sorted(lost)[:5])}",) if lost else ()
     shots = tuple(_shot(root, image) for image in images)
     return Source("colmap", folder, shots, False, "unknown: COLMAP models have no unit", notes=notes)
+
+
+def _refuse_cut(path: Path) -> None:
+    """InputError unless the points fill their file: pycolmap allocates what a cut or empty one seems to ask for. A
+    point is an id, three coordinates, a colour, an error (43 bytes), and a track's length and elements of 8 bytes each
+    (COLMAP, src/colmap/scene/reconstruction_io.cc)."""
+    if not path.is_file():
+        return
+    data = path.read_bytes()
+    at, whole = 8, len(data) >= 8
+    for _ in range(int.from_bytes(data[:8], "little") if whole else 0):
+        at += 51 + 8 * int.from_bytes(data[at + 43 : at + 51], "little")
+        if at > len(data):
+            break
+    if not whole or at != len(data):
+        raise InputError(f"{path} is cut or damaged", "all points that it counts", "copy it or write the model again")
 
 
 def _root(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -17,9 +17,9 @@ from recon.capture.automatic import central, plate_mask
 from recon.capture.boards import Board
 from recon.capture.follow import follow
 from recon.capture.model import Session
-from recon.capture.pixels import linear_rgba, read_mask, read_pixels, resized, scaled, smaller, undistorted
+from recon.capture.pixels import linear_rgba, mask_like, read_pixels, resized, scaled, smaller, undistorted
 from recon.capture.poses import Table, table_from_poses
-from recon.capture.source import IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
+from recon.capture.source import FOCAL_OVER_SIDE, IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
 
 FOLLOW_SIDE = 1600
 COEFFICIENTS = (0, 4, 5, 8, 12, 14)
@@ -65,6 +65,22 @@ class CaptureFile(FileModel):
     camera: Lens = Lens()
     board: Board | None = None
     sessions: tuple[SessionFile, ...] = Field(default=(SessionFile(),), min_length=1)
+
+    @field_validator("sessions", mode="before")
+    @classmethod
+    def _numbered(cls, value: Any) -> Any:
+        """Sessions without a name are called by their number."""
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"name": str(n), **s} if isinstance(s, dict) else s for n, s in enumerate(value, 1)]
+
+    @field_validator("sessions")
+    @classmethod
+    def _told_apart(cls, value: tuple[SessionFile, ...]) -> tuple[SessionFile, ...]:
+        names = [s.name for s in value]
+        if twice := next((n for n in names if names.count(n) > 1), None):
+            raise ValueError(f"sessions with names of their own, not '{twice}' more than once")
+        return value
 
 
 def recognise(path: Path) -> Path | None:
@@ -152,6 +168,12 @@ def _intrinsics(lens: Lens, image: Path, size: tuple[int, int]) -> tuple[np.ndar
         if lens.sensor_width_mm is None:
             raise InputError("focal_mm without sensor_width_mm", "both", "add the sensor's longer side in mm")
         focal = lens.focal_mm / lens.sensor_width_mm * max(size)
+    low, high = (f * max(size) for f in FOCAL_OVER_SIDE)
+    if focal is not None and not low < focal < high:
+        raise InputError(
+            f"camera in {image.parent.name}/capture.yaml: a focal length of {focal:.4g} px for {size[1]}x{size[0]}",
+            f"between {low:.0f} and {high:.0f} px", "correct focal_px, or focal_mm and sensor_width_mm",
+        )  # fmt: skip
     if focal is None:
         focal, origin = _exif_focal(image, size), "EXIF"
     if focal is None:
@@ -240,7 +262,7 @@ def _own_mask(image: Path, path: Path, session: SessionFile, size: tuple[int, in
     """The mask for following points, before there are poses: a file, alpha, the plate, or GrabCut from the middle."""
     file = find_mask(image, path.parent)
     if file is not None:
-        return resized(read_mask(file), size)
+        return resized(mask_like(file, size), size)
     colour, alpha = linear_rgba(image, "srgb")
     if alpha is not None:
         return alpha

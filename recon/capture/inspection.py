@@ -26,6 +26,9 @@ give up to 1.06 (turned parts, whose masks are all alike, about 1), masks of the
 OUTSIDE = 0.1
 """Strength of edges within a few pixels outside the masks over that of the best outline. Right masks before a plain
 backdrop leave 0.01 to 0.07, masks of the next frame 0.25 and more."""
+BLANK = 0.5
+"""The same, where photographs show nothing at the masks: grey ones and mere noise give 0.7 to 0.9, right ones with
+busy backdrops up to 0.25."""
 COHERENT = 0.006
 """Gap of a coherent capture, see `Coherence`. Exact masks and poses give 0.001 to 0.005."""
 

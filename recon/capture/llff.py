@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -41,7 +42,7 @@ def read(path: Path) -> Source:
 def _table(path: Path) -> np.ndarray:
     try:
         table = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, BadZipFile) as error:
+    except (ValueError, EOFError, OSError, BadZipFile, MemoryError, TokenError) as error:
         raise InputError(f"{path} cannot be read ({error})", "an array (n, 17)", "copy it again") from error
     if not isinstance(table, np.ndarray) or table.dtype.kind not in "fiu":
         kind = f"{table.dtype}" if isinstance(table, np.ndarray) else "several arrays"

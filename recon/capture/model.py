@@ -84,6 +84,7 @@ class Capture:
     light: "room" where the part turned under lamps that stood still, "part" where the part lay still.
     scale_from: in words, "marker board, 8 mm squares". notes: what was mended, estimated or left out, in words.
     pose_file: which kind of file the poses were read from, as in `Source`: for words on its matrices.
+    light_told: whether somebody said what `light` is; otherwise it was assumed.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Capture:
     notes: tuple[str, ...] = ()
     sha256: str = ""
     pose_file: str = "transforms"
+    light_told: bool = True
 
     @property
     def training(self) -> tuple[View, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, StrictBool, field_validator
@@ -15,13 +15,14 @@ from recon.capture import given
 from recon.capture.given import Keys
 from recon.capture.model import Session
 from recon.capture.poses import from_opengl
-from recon.capture.source import Shot, Source, find_image, find_mask, image_size, pinhole
+from recon.capture.source import FARTHEST, Shot, Source, find_image, find_mask, image_size, pinhole
 
 PINHOLES = ("PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
 FISHEYES = ("FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE")
 TURN = ("transform_matrix", "a finite, invertible 4x4 camera-to-world matrix")
 
-Vector = tuple[float, float, float]
+Number = Annotated[float, Field(gt=-FARTHEST, lt=FARTHEST)]
+Vector = tuple[Number, Number, Number]
 
 
 class SessionKeys(FileModel):
@@ -34,8 +35,8 @@ class SessionKeys(FileModel):
     @field_validator("axis")
     @classmethod
     def _leads_somewhere(cls, value: Vector | None) -> Vector | None:
-        if value is not None and not any(value):
-            raise ValueError("three numbers, not all 0")
+        if value is not None and not 1e-9 < sum(v * v for v in value) < FARTHEST**2:
+            raise ValueError("three finite numbers, not all 0")
         return value
 
 
@@ -48,6 +49,14 @@ class OwnKeys(FileModel):
     light: Literal["room", "part"] | None = None
     registered: StrictBool | None = None
     sessions: tuple[SessionKeys, ...] | None = None
+
+    @field_validator("sessions")
+    @classmethod
+    def _told_apart(cls, value: tuple[SessionKeys, ...] | None) -> tuple[SessionKeys, ...] | None:
+        names = [s.name for s in value or ()]
+        if twice := next((n for n in names if names.count(n) > 1), None):
+            raise ValueError(f"sessions with names of their own, not '{twice}' more than once")
+        return value
 
 
 def recognise(path: Path) -> Path | None:

@@ -21,7 +21,7 @@ def read_pixels(path: Path) -> np.ndarray:
     The orientation tag of a photograph is not applied: calibrations are of the stored pixels.
     """
     if path.suffix.lower() == ".exr":
-        return _read_exr(path)
+        return _photograph(_read_exr(path), path)
     data = np.fromfile(path, np.uint8)
     try:
         array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
@@ -29,6 +29,7 @@ def read_pixels(path: Path) -> np.ndarray:
         array = None
     if array is None:
         raise InputError(f"{path} cannot be decoded", "a whole PNG, JPEG, TIFF or WebP", "copy or convert it again")
+    _photograph(array, path)
     if array.ndim == 2:
         return array[:, :, None]
     return array[:, :, [2, 1, 0, 3][: array.shape[2]]] if array.shape[2] in (3, 4) else array[:, :, :1]
@@ -62,6 +63,16 @@ def _read_exr(path: Path) -> np.ndarray:
     return np.asarray(buffer.get_pixels(oiio.FLOAT), np.float32)
 
 
+def _photograph(array: np.ndarray, path: Path) -> np.ndarray:
+    """InputError for pixels that no camera writes."""
+    if array.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InputError(f"{path} has {array.dtype} pixels", "8 or 16 bit, or 32 bit floating point", "convert it")
+    if array.dtype == np.float32 and not np.isfinite(array).all():
+        count = int(np.count_nonzero(~np.isfinite(array)))
+        raise InputError(f"{path} has {count} values that are NaN or infinite", "finite radiance", "write it again")
+    return array
+
+
 def linear_rgba(path: Path, encoding: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
     """Colour (h, w, 3) float32 linear, and alpha (h, w) in [0, 1] or None where the file has none or it is all one.
 
@@ -85,6 +96,19 @@ def read_mask(path: Path) -> np.ndarray:
     mask = _unit(stored[:, :, :3].max(2))
     # a mask stored as 0 and 1 in 8 bits
     return mask * 255 if stored.dtype == np.uint8 and 0 < mask.max() <= 1 / 255 else mask
+
+
+def mask_like(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """`read_mask`, of any resolution. InputError where its sides are not in the proportion of `size`, (height, width)
+    of the photograph."""
+    mask = read_mask(path)
+    (h, w), (height, width) = mask.shape, size
+    if abs(w * height - h * width) > 1.5 * max(h, w, height, width):
+        raise InputError(
+            f"{path} has {w}x{h} pixels, and its photograph {width}x{height}",
+            "a mask of the photograph's proportions", "make it from the stored photograph, uncropped",
+        )  # fmt: skip
+    return mask
 
 
 def undistorted(

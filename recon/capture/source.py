@@ -14,6 +14,10 @@ from core.errors import InputError
 from recon.capture.model import Session
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr")
+FOCAL_OVER_SIDE = (0.2, 60.0)
+"""Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
+FARTHEST = 1e7
+"""Units from the part's origin, or of any vector: lengths beyond it are mistakes, and their squares no numbers soon."""
 MASK_FOLDERS = ("masks", "mask", "silhouettes")
 
 

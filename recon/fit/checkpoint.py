@@ -26,8 +26,19 @@ def key_of(capture: Capture, settings: Settings, seed: int, start: np.ndarray, l
     """What a checkpoint belongs to: photographs as they are fitted, every setting but the time limit, the seed, the
     vertices that the fit began with, and a light that is known."""
     views = [[v.name, v.held_out, float(v.mask.sum()), float(v.image.sum())] for v in capture.views]
+    stood = [np.concatenate([v.intrinsics.ravel(), v.room_from_part.ravel()]) for v in capture.views]
     timeless = asdict(replace(settings, minutes=None))
-    what = [FORMAT, capture.sha256, views, timeless, seed, sha256_bytes(start.tobytes()), torch.__version__]
+    what = [
+        FORMAT,
+        capture.sha256,
+        capture.light,
+        views,
+        sha256_bytes(np.stack(stood).tobytes()),
+        timeless,
+        seed,
+        sha256_bytes(start.tobytes()),
+        torch.__version__,
+    ]
     if light is not None:
         what.append(sha256_bytes(light.tobytes()))
     return sha256_bytes(canonical_json(what).encode())

@@ -60,9 +60,16 @@ def together(each: list[Capture]) -> Capture:
             "all with a board, or none",
             "take all sessions in the same way",
         )
+    names = [v.name for c in each for v in c.views]
+    if twice := next((n for n in names if names.count(n) > 1), None):
+        raise InputError(
+            f"photograph {twice} in two sessions", "each photograph in one session",
+            "give each session an 'images' of its own in capture.yaml",
+        )  # fmt: skip
     views = [replace(v, session=n) for n, c in enumerate(each) for v in c.views]
     notes = tuple(f"session {c.sessions[0].name}: {n}" for c in each for n in c.notes)
     return Capture(
         first.name, hold_out(views), tuple(c.sessions[0] for c in each), first.light, first.metric, first.scale_from,
         notes, sha256_json([c.sha256 for c in each]), first.pose_file,
+        all(c.light_told for c in each),
     )  # fmt: skip

@@ -49,8 +49,8 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
         done[n] = here
         joined = seating([v for views in done.values() for v in views])
     report = MergeReport(reference=sessions[first].name, joined=tuple(told))
-    place = {v.name: v for views in done.values() for v in views}
-    views = tuple(place[v.name] for v in capture.views)
+    place = {n: iter(views) for n, views in done.items()}
+    views = tuple(next(place[v.session]) for v in capture.views)
     return replace(capture, views=views, sessions=tuple(sessions), notes=(*capture.notes, *report.notes)), report
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from recon.capture import Capture, load
 from recon.capture.model import View
 from recon.capture.poses import OPENCV_FROM_OPENGL
 from recon.hull import visual_hull
+from recon.merge.load import together, yaml_sessions
 from recon.silhouettes import hull_agreement
-from tests.recon.test_capture import save_images, save_transforms
+from tests.recon.known import ring
+from tests.recon.test_capture import save_colmap, save_images, save_transforms
 from tests.recon.test_capture_turntable import CHARUCO, SIZE, K, apart, cameras, draw
 from tests.recon.turntables import photograph, turntable
 
@@ -112,6 +115,14 @@ def _copy_one(folder: Path) -> None:
     (folder / "images" / "004.png").write_bytes((folder / "images" / "003.png").read_bytes())
 
 
+def _integers(folder: Path) -> None:
+    from PIL import Image
+
+    path = folder / "images" / "003.png"
+    Image.fromarray(cv2.imread(str(path), 0).astype(np.int32)).save(path.with_suffix(".tif"))
+    _edit(lambda d: d["frames"][3].update(file_path="images/003.tif"))(folder)
+
+
 BAD = {
     "few views": (_edit(lambda d: d.update(frames=d["frames"][:4])), "has 4 views"),
     "no pose": (_edit(lambda d: d["frames"][2].pop("transform_matrix")), "frame 2 has no transform_matrix"),
@@ -136,6 +147,23 @@ BAD = {
     "same photograph, two poses": (_copy_one, "same photograph"),
     "missing image": (lambda f: (f / "images" / "005.png").unlink(), "does not exist"),
     "broken image": (lambda f: (f / "images" / "005.png").write_bytes(b"PNG"), "not an image"),
+    "far camera": (
+        _edit(lambda d: d["frames"][3]["transform_matrix"][0].__setitem__(3, 1e290)),
+        "e+289 units away: expected at most 1e+07",
+    ),
+    "cropped mask": (
+        _images(lambda m: m[:40], slice(0, 1)),
+        "128x40 pixels, and its photograph 128x96",
+    ),
+    "strange pixels": (_integers, "int32 pixels"),
+    "far axis": (
+        _edit(lambda d: d.update(flawsmith={"sessions": [{"name": "1", "axis": [1e200, 0, 1e200]}]})),
+        "axis",
+    ),
+    "one name twice": (
+        _edit(lambda d: d.update(flawsmith={"sessions": [{"name": "a"}, {"name": "a"}]})),
+        "'a' more than once",
+    ),
     "no json": (lambda f: (f / "transforms.json").write_text("{"), "not JSON"),
     "wrong light": (_edit(lambda d: d.update(flawsmith={"light": "sun"})), "'room'"),
 }
@@ -182,6 +210,8 @@ def test_a_copy_with_its_pose_is_left_out(small: Capture, tmp_path: Path) -> Non
         ({"camera": {"focal_mm": 35}, "sessions": [{"images": "images/*.png"}]}, "sensor_width_mm"),
         ({"sessions": [{"images": "images/*.png", "empty_plate": "none.png"}]}, "none.png does not exist"),
         ({"camera": {"focal_px": 200}, "sessions": [{"images": "images/*.png"}]}, "marker board"),
+        ({"camera": {"focal_px": 1e300}, "sessions": [{"images": "images/*.png"}]}, "a focal length of 1e+300 px"),
+        ({"sessions": [{"name": "a"}, {"name": "a"}]}, "'a' more than once"),
         ({"session": []}, "did you mean 'sessions'"),
     ],
 )
@@ -198,4 +228,45 @@ def test_mixed_photographs_are_refused(small: Capture, tmp_path: Path) -> None:
     _resize_one(tmp_path)
     save_yaml(tmp_path, sessions=[{"images": "images/*.png"}])
     with pytest.raises(InputError, match="64x48"):
+        load(tmp_path)
+
+
+def test_sessions_without_names_are_numbered_and_keep_their_own_photographs(tmp_path: Path) -> None:
+    save_yaml(tmp_path, sessions=[{"images": "a/*.png"}, {"images": "b/*.png"}])
+    assert yaml_sessions(tmp_path) == ("1", "2")
+    ball = ring()
+    one, two = (ball.with_views([replace(v, name=f"{n}/{v.name}") for v in ball.views]) for n in "ab")
+    assert [v.name[0] for v in together([one, two]).views] == ["a"] * 24 + ["b"] * 24
+    with pytest.raises(InputError, match="photograph a/000 in two sessions"):
+        together([one, one])
+
+
+def test_a_photograph_with_values_that_are_no_numbers_is_refused(small: Capture, tmp_path: Path) -> None:
+    import OpenImageIO as oiio
+
+    save_images(small, tmp_path, False)
+    save_transforms(small, tmp_path)
+    pixels = np.full((96, 128, 3), 0.2, np.float32)
+    pixels[4, 5] = np.nan
+    image = oiio.ImageOutput.create(str(tmp_path / "images" / "003.exr"))
+    image.open(str(tmp_path / "images" / "003.exr"), oiio.ImageSpec(128, 96, 3, "float"))
+    image.write_image(pixels)
+    image.close()
+    _edit(lambda d: d["frames"][3].update(file_path="images/003.exr"))(tmp_path)
+    with pytest.raises(InputError, match="3 values that are NaN or infinite"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 7, 0.5, "huge"])
+def test_points_that_are_cut_are_said_before_they_are_read(small: Capture, tmp_path: Path, cut: Any) -> None:
+    save_images(small, tmp_path, False)
+    save_colmap(small, tmp_path, "bin")
+    (path,) = tmp_path.rglob("points3D.bin")
+    point = bytes(43) + (2).to_bytes(8, "little") + bytes(16)
+    whole = (3).to_bytes(8, "little") + 3 * point
+    if cut == "huge":
+        path.write_bytes((2**60).to_bytes(8, "little") + whole[8:])
+    else:
+        path.write_bytes(whole[: int(len(whole) * cut) if cut == 0.5 else cut])
+    with pytest.raises(InputError, match=r"points3D\.bin is cut or damaged"):
         load(tmp_path)

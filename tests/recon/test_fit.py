@@ -238,6 +238,9 @@ def test_a_checkpoint_of_another_seed_is_not_taken_up(ball: Capture, tmp_path: P
     fit = Fit(torch.zeros(4, 3), np.zeros((1, 3), np.int32), Unknowns.start(torch.full((4, 3), 0.5), 4, 2))
     checkpoint.save(kept, fit, 1, checkpoint.key_of(ball, SHORT, 1, START), ball)
     assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT, 2, START)) is None
+    other = replace(ball, light="part" if ball.light == "room" else "room")
+    turned = ball.with_views([replace(v, room_from_part=v.room_from_part[[1, 2, 0]]) for v in ball.views])
+    assert all(checkpoint.load(kept, checkpoint.key_of(c, SHORT, 1, START)) is None for c in (other, turned))
     assert checkpoint.load(kept, checkpoint.key_of(ball, SHORT.with_minutes(3), 1, START)) is not None
 
 

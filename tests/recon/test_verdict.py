@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from recon.capture.masks import Suspect
+from recon.capture.model import hold_out
 from recon.confidence import confidence, seen_share, vertex_areas
 from recon.genus import tangles
 from recon.interior import interior_share
@@ -47,6 +48,43 @@ def test_half_a_turn_and_few_photographs_are_known_before_any_fit() -> None:
     kept = [v for v in half.views if v.centre[1] > 0]
     assert {r.subject for r in coverage(half.with_views(kept))} >= {"coverage"}
     assert {r.subject for r in coverage(half.with_views(half.views[:8]))} >= {"views"}
+
+
+def test_a_ring_about_any_axis_is_whole_and_one_side_is_not() -> None:
+    """No axis is told; the world's z points anywhere."""
+    turn = np.eye(4)
+    turn[:3, :3] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
+    told = ring()
+    still = replace(told, sessions=(replace(told.sessions[0], axis=None, axis_point=None),), light="part")
+    lying = still.with_views([replace(v, camera_from_part=v.camera_from_part @ turn) for v in still.views])
+    assert np.rad2deg(geometry(lying).gap_rad) < 40 and not coverage(lying)
+    side = np.array([v.centre for v in lying.views])
+    near = [v for v in lying.views if v.centre[0] > np.quantile(side[:, 0], 0.4)]
+    assert {r.subject for r in coverage(lying.with_views(near))} >= {"coverage"}
+
+
+def test_views_that_are_kept_apart_leave_no_gap() -> None:
+    """Three rings of eight: every eighth view stands at the same side of each."""
+    eight = [ring((e,), views=8).views for e in (15.0, 35.0, 55.0)]
+    capture = ring().with_views(hold_out([v for views in eight for v in views]))
+    assert not coverage(capture)
+
+
+def test_one_camera_far_away_does_not_move_the_middle() -> None:
+    capture = ring()
+    far = capture.views[3].camera_from_part.copy()
+    far[:3, 3] *= 1e4
+    views = [replace(v, camera_from_part=far) if i == 3 else v for i, v in enumerate(capture.views)]
+    assert not coverage(capture.with_views(views))
+
+
+def test_a_light_that_nobody_told_is_said() -> None:
+    told = ring((25.0,))
+    assumed = replace(told, light="part", light_told=False)
+    verdict = judge(assumed, masks(), fitted(assumed), 0.99)
+    assert "--light room" in verdict.sentence() and "material: not identified" in verdict.sentence()
+    known = replace(told, light="part")
+    assert judge(known, masks(), fitted(known), 0.99).outcome == "accepted"
 
 
 def test_an_unseen_underside_is_noted() -> None:

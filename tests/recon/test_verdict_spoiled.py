@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from core.seeds import child
 from recon.capture.check import check_poses
 from recon.capture.coherence import coherence
 from recon.capture.inspection import COHERENT, inspect
@@ -64,6 +65,10 @@ def with_images(capture: Capture, spoil: Callable[[View], np.ndarray]) -> Captur
     return capture.with_views([replace(v, image=spoil(v)) for v in capture.views])
 
 
+def noise(view: View) -> np.ndarray:
+    return child(int(view.name[-2:]), "noise").uniform(0.2, 0.4, view.image.shape).astype(np.float32)
+
+
 def turned(vector: np.ndarray) -> np.ndarray:
     pose = np.eye(4)
     pose[:3, :3] = cv2.Rodrigues(np.asarray(vector, float))[0]
@@ -97,6 +102,8 @@ def test_a_good_capture_raises_no_doubt(bracket: Capture) -> None:
         ("too narrow", lambda c: with_masks(c, lambda m: cv2.erode(m, np.ones((7, 7))))),
         ("too wide", lambda c: with_masks(c, lambda m: cv2.dilate(m, np.ones((7, 7))))),
         (r"shifted by \(\+3, -4\) px", lambda c: with_masks(c, lambda m: np.roll(m, (3, -4), (1, 0)))),
+        ("show no more at the masks' outlines than beside", lambda c: with_images(c, lambda v: 0 * v.image + 0.3)),
+        ("show no more at the masks' outlines than beside", lambda c: with_images(c, noise)),
         ("most are those of 1 photograph later", slipped),
         ("moved before 001", knocked),
         ("y and z flipped", lambda c: c.with_views(
