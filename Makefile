@@ -6,7 +6,6 @@ WORKERS ?= 2
 RECIPE ?= examples/demo.yaml
 CAPTURED ?= examples/captures/housing.yaml
 DEMO_OUT ?= out/demo
-DEMO_IMAGES ?= 12
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -17,7 +16,7 @@ help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
 demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a part reconstructed from photographs
-	@$(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT) --images $(DEMO_IMAGES)
+	@$(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT)
 	@$(BIN)/flawsmith check $(DEMO_OUT)
 	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured
 	@$(BIN)/flawsmith check $(DEMO_OUT)-captured

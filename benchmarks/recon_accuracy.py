@@ -51,6 +51,7 @@ def main() -> None:
     options.add_argument("--views", type=int, default=36, help="of all rings together")
     options.add_argument("--samples", type=int, default=16, help="of the captures, per pixel")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N, of the fits")
     options.add_argument("--only", default="", help="names, separated by commas")
     options.add_argument("--methods", default=",".join(METHODS))
     options.add_argument("--no-relight", action="store_true")
@@ -133,13 +134,13 @@ def measured(
     from flawsmith.versions import commit
 
     budget = f"{chosen.preset}_{chosen.minutes:g}min_{chosen.size}_{chosen.views}_{chosen.seed}"
-    budget += "" if images else "_not_relit"
+    budget += f"{'' if images else '_not_relit'}{'' if chosen.device == 'cpu' else '_' + chosen.device}"
     done = chosen.cache / "rows" / commit()[:10] / budget / f"{name}_{method}.json"
     if not done.is_file():
         done.parent.mkdir(parents=True, exist_ok=True)
         ask = {
             "capture": str(capture.resolve()), "method": method, "preset": chosen.preset, "minutes": chosen.minutes,
-            "size": chosen.size, "seed": chosen.seed, "out": str(done.resolve()),
+            "size": chosen.size, "seed": chosen.seed, "device": chosen.device, "out": str(done.resolve()),
             "environments": [str(p.resolve()) for p in images], "relit": [str(p.resolve()) for p in known],
         }  # fmt: skip
         print(f"{name}: {method}", file=sys.stderr, flush=True)
@@ -155,9 +156,10 @@ def header_of(chosen: argparse.Namespace) -> dict[str, Any]:
 
     info = Path("/proc/cpuinfo")
     names = [x for x in info.read_text().splitlines() if x.startswith("model name")] if info.exists() else []
+    machine = names[0].split(":", 1)[1].strip() if names else platform.processor()
     return {
         "date": str(date.today()),
-        "device": f"{names[0].split(':', 1)[1].strip() if names else platform.processor()}, {os.cpu_count()} cores",
+        "device": f"{machine}, {os.cpu_count()} cores, fitted on {chosen.device}",
         "commit": commit()[:11],
         "preset": chosen.preset,
         "minutes": chosen.minutes,

@@ -74,7 +74,7 @@ def fitted(capture: Capture, ask: dict[str, Any]) -> Found:
     changes = {"no_shadows": {"shadows": False}, "fixed_light": {"turning_light": False}}.get(ask["method"], {})
     settings = replace(preset(ask["preset"]), **changes).with_minutes(ask["minutes"])
     start = time.monotonic()
-    result = solve(capture, settings, seed=ask["seed"])
+    result = solve(capture, settings, seed=ask["seed"], device=ask.get("device", "cpu"))
     spent, memory = time.monotonic() - start, peak_mb()
     colours = [s.exposure * (result.albedo * s.diffuse + s.specular) for s in result.shadings]
     n = len(result.vertices)

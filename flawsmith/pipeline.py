@@ -65,7 +65,8 @@ def run(
 ) -> DatasetSummary:
     """Make the dataset of `recipe` in `out`, or go on with it. images, seed: instead of the recipe's.
 
-    device: cpu, auto, optix, cuda, hip or metal. blender: an executable to render with, instead of the bpy wheel.
+    device: cpu, auto, optix, cuda, hip or metal; a capture is reconstructed on the GPU, too, where torch has it.
+    blender: an executable to render with, instead of the bpy wheel.
     fitting: called as a capture is reconstructed, with stage, step, steps and losses.
     Any FlawsmithError leaves the images made so far whole, and the same call goes on from there.
     """
@@ -78,7 +79,8 @@ def run(
         if recipe.route == "photo":
             return painted()
         refiner = refiner_of(recipe, device)
-        stock = refined_stock(load_stock(with_reconstruction(recipe, out, fitting, said.append), seed), refiner)
+        made = with_reconstruction(recipe, out, fitting, said.append, device)
+        stock = refined_stock(load_stock(made, seed), refiner)
     except RefusedCapture as error:
         if recipe.route == "render":
             raise

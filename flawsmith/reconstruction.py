@@ -209,13 +209,18 @@ class RefusedCapture(RecipeError):
 
 
 def with_reconstruction(
-    recipe: Recipe, out: Path, progress: Progress | None = None, note: Callable[[str], None] | None = None
+    recipe: Recipe,
+    out: Path,
+    progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
+    device: str = "cpu",
 ) -> Recipe:
     """The recipe itself, or, where its part is a capture, with the reconstruction made beside `out`.
 
-    Refused, or unusable in itself: the recipe's own `fallback` part instead, which `note` is told. RefusedCapture where
-    there is none.
+    device: the renderer's word for it. Refused, or unusable in itself: the recipe's own `fallback` part instead, which
+    `note` is told. RefusedCapture where there is none.
     """
+    from flawsmith.paint_choice import torch_device
     from recon.capture.unfit import UnfitCapture
 
     choice = recipe.part
@@ -231,6 +236,7 @@ def with_reconstruction(
             preset_name=choice.preset,
             minutes=choice.minutes,
             seed=recipe.seed,
+            device=torch_device(device),
             light=choice.light,
             light_probe=probe,
             progress=progress,

@@ -15,6 +15,10 @@ from core.errors import GeometryError
 SKIPPED_LIMIT = 0.01
 
 
+class Diverged(GeometryError):
+    """Too many steps of a fit had a loss or gradient that is no number."""
+
+
 @dataclass(eq=False)
 class Tally:
     """Steps done, steps skipped because loss or gradient was not finite, and whether a deadline came before the end."""
@@ -24,9 +28,9 @@ class Tally:
     stopped_early: bool = False
 
     def refuse_skipped(self, advice: str) -> None:
-        """GeometryError when more than 1 % of the steps were skipped."""
+        """Diverged when more than 1 % of the steps were skipped."""
         if self.skipped > SKIPPED_LIMIT * max(self.steps, 1):
-            raise GeometryError(
+            raise Diverged(
                 f"{self.skipped} of {self.steps + self.skipped} steps were not finite", f"at most {SKIPPED_LIMIT:.0%}",
                 advice,
             )  # fmt: skip

@@ -122,7 +122,8 @@ def _masks(seen: Inspection, masks: MaskReport, mended_held: float) -> list[Reas
         names = listed([s.name for s in masks.suspects])
         found.append(Reason(
             subject="masks", weight="note", said=f"masks contradict the others, mended or left out: {names}",
-            measured=float(len(masks.suspects)), limit=0.0, next_step="look at these masks",
+            measured=float(len(masks.suspects)), limit=0.0,
+            next_step="look at these masks, and at the poses of their photographs",
         ))  # fmt: skip
     return found
 

@@ -16,6 +16,7 @@ from scipy.ndimage import distance_transform_edt
 
 from core.errors import GeometryError
 from recon.capture.model import Capture
+from recon.descent import Diverged
 from recon.fit.optimise import Progress
 from recon.fit.reconstruct import Closed
 from recon.fit.seen import marked_share
@@ -57,6 +58,8 @@ def opened(
         return start, "left as it was: thinner than the grid's cells"
     try:
         found = topology(capture, settings, seed, start, progress, rasterizer, device, deadline)
+    except Diverged:
+        raise
     except GeometryError as error:
         return start, f"left as it was: the grid lost the part ({error.given})"
     cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells

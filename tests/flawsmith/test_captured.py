@@ -148,6 +148,6 @@ def test_a_damaged_folder_is_refused_in_a_sentence(folder: Path, harm: str) -> N
 def test_folders_and_files_are_told_apart(folder: Path) -> None:
     assert not is_capture(folder)
     assert not is_capture(folder / REPORT)
-    assert is_capture(folder.parent)
+    assert is_capture(folder.parent) and is_capture(folder / "dino_par.txt")
     assert is_capture(folder.parent / "transforms.json")
     assert not is_capture(folder / "part.ply")

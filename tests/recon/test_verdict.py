@@ -118,6 +118,16 @@ def test_what_is_spoiled_is_refused(subject: str, spoiled) -> None:
     assert all(r.next_step for r in verdict.reasons)
 
 
+def test_a_surface_that_is_mostly_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tunnels in it, too: a deep pot alone is no Swiss cheese."""
+    capture, pots = ring(), fitted(ring())
+    monkeypatch.setattr("recon.interior.interior_share", lambda *_: 0.3)
+    assert judge(capture, masks(), pots, 0.99).outcome == "accepted"
+    monkeypatch.setattr("recon.verdict.tangles", lambda *_: 40)
+    told = judge(capture, masks(), pots, 0.99)
+    assert told.outcome == "refused" and "30% of the surface lies in tunnels" in told.sentence()
+
+
 GRID = np.mgrid[-1:1:48j, -1:1:48j, -1:1:48j].astype(np.float32)
 BLOCK = np.abs(GRID).max(0) - 0.8
 AROUND = np.hypot(GRID[0], GRID[1])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import trimesh
 
 from recon.finish import finished
-from recon.fit import Settings, Stage, reconstruct
+from recon.fit import Settings, Stage, preset, reconstruct
 from recon.fit.settings import Finish
 from recon.montecarlo.denoise import denoised
 from recon.montecarlo.environment import Environment
 from recon.montecarlo.estimator import Points, shade
 from recon.shading import Optics
+from recon.solve import solve
 from recon.visibility import Occluder
 from recon.volume import VolumeSettings, topology
 from recon.volume.field import genus, joined
@@ -25,6 +28,19 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
+
+
+def test_a_whole_fit_as_the_command_makes_it() -> None:
+    """Start, stages and last pass of preset `full`, small: as good as on the CPU."""
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.5)
+    capture = turntable(ball, views=16, size=96)
+    stages = tuple(replace(s, steps=10) for s in preset("full").stages)
+    settings = replace(
+        preset("full"), stages=stages, opening_cells=0, finish=Finish(96, steps=4, draws=4, final_draws=4)
+    )
+    found = {d: solve(capture, settings, seed=1, device=d) for d in ("cpu", "cuda")}
+    error = {d: float(np.abs(np.linalg.norm(f.vertices, axis=1) - 0.5).mean()) for d, f in found.items()}
+    assert error["cuda"] < max(1.5 * error["cpu"], 0.01), error
 
 
 def noise(*shape: int) -> torch.Tensor:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
-from defects.generative.crop import bounds
 from defects.generative.tiny.grain import FINE_SHARE
 
 MARGIN_PX = 3
@@ -32,28 +32,26 @@ def healed(
     in the ring.
     """
     out = np.array(image, np.float32)
-    count, label = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    for k in range(1, count):
-        piece = label == k
-        out = _one(out, piece, mask, part, donors, rng)
+    _, label = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    sound = part & ~grown(mask, MARGIN_PX)
+    places = [(out, sound), *((d, np.ones(d.shape[:2], bool)) for d in donors)]
+    reach = MARGIN_PX + RING_PX + 1
+    for k, at in enumerate(ndimage.find_objects(label), 1):
+        box = tuple(slice(max(s.start - reach, 0), min(s.stop + reach, n)) for s, n in zip(at, mask.shape, strict=True))
+        piece = label[box] == k
+        out[box] = _one(out[box], piece, mask[box], part[box], places, rng)
     return out
 
 
 def _one(
-    image: np.ndarray, piece: np.ndarray, mask: np.ndarray, part: np.ndarray, donors: Sequence[np.ndarray],
-    rng: np.random.Generator,
+    here: np.ndarray, piece: np.ndarray, mask: np.ndarray, part: np.ndarray,
+    places: Sequence[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    reach = MARGIN_PX + RING_PX + 1
-    y0, y1, x0, x1 = bounds(piece)
-    h, w = mask.shape
-    box = slice(max(y0 - reach, 0), min(y1 + reach, h)), slice(max(x0 - reach, 0), min(x1 + reach, w))
-    inner = grown(piece[box], MARGIN_PX)
-    ring = grown(inner, RING_PX) & ~inner & ~grown(mask[box], MARGIN_PX) & part[box]
+    """One piece of damage in the box about it, healed. places: pictures, and where they may be taken from."""
+    inner = grown(piece, MARGIN_PX)
+    ring = grown(inner, RING_PX) & ~inner & ~grown(mask, MARGIN_PX) & part
     if not ring.any():
-        ring = ~mask[box]
-    here = image[box]
-    sound = part & ~grown(mask, MARGIN_PX)
-    places = [(image, sound), *((d, np.ones(d.shape[:2], bool)) for d in donors)]
+        ring = ~mask
     best, least = None, np.inf
     for _ in range(DRAWS):
         source, usable = places[int(rng.integers(len(places)))]
@@ -73,9 +71,7 @@ def _one(
     if best is None:
         best = _continued(here, ring)
         best = best + _grain(here, best, ring) * rng.standard_normal((*ring.shape, 1), np.float32)
-    out = image.copy()
-    out[box] = np.where(piece[box][..., None], np.clip(best, 0, 1), here)
-    return out
+    return np.where(piece[..., None], np.clip(best, 0, 1), here)
 
 
 def _grain(image: np.ndarray, smooth: np.ndarray, ring: np.ndarray) -> np.float32:
