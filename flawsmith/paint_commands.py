@@ -147,11 +147,6 @@ def train_inpaint(
             f"backend {backend} without --base", "Stable Diffusion 1.5, as a folder or hub id",
             "give --base, or use --backend tiny, which ships with Flawsmith",
         )  # fmt: skip
-    if out_.resolve().is_relative_to(dataset.resolve()):
-        raise InputError(
-            f"--out {out_} inside {dataset}", "a folder outside the examples, which would be read as one of them",
-            "choose another --out",
-        )  # fmt: skip
     mirrors = tuple(f for f in flips.split(",") if f and f != "none")
     given = {"steps": steps, "batch": batch, "save_every": save_every, "learning_rate": learning_rate}
     common: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
@@ -160,6 +155,7 @@ def train_inpaint(
         from defects.generative.tiny.teach import Teaching, teach
 
         how = Teaching(**common)
+        _refuse_inside(out_, dataset)
         teach(read_examples(dataset, least), out_, how, (lambda _: None) if quiet else _told, weights)
     else:
         from defects.generative.sd15.files import find_base
@@ -171,6 +167,7 @@ def train_inpaint(
             checkpointing=checkpointing, strips_every=strips_every,
         )  # fmt: skip
         found = find_base(base or "", backend)
+        _refuse_inside(out_, dataset)
         examples = read_examples(dataset, least)
 
         def told(step: int, count: int, loss: float) -> None:
@@ -180,6 +177,16 @@ def train_inpaint(
         train(examples, found, backend, out_, settings, told, controlnet)
     if not quiet:
         _print(str(out_))
+
+
+def _refuse_inside(out_: Path, dataset: Path) -> None:
+    from core.errors import InputError
+
+    if out_.resolve().is_relative_to(dataset.resolve()):
+        raise InputError(
+            f"--out {out_} inside {dataset}", "a folder outside the examples, which would be read as one of them",
+            "choose another --out",
+        )  # fmt: skip
 
 
 def register(app: typer.Typer, guarded: Any) -> None:
