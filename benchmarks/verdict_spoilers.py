@@ -146,13 +146,18 @@ def part_moved(files: Files, turn_deg: float = 5.0, slip: float = 0.02) -> Files
 
 def empty_plate(files: Files, rng: np.random.Generator) -> Files:
     """The part was never put on the table, and the cell went on: no masks, the backdrop where the part had been."""
+    return replace(bare_plate(files, rng), masks=None)
+
+
+def bare_plate(files: Files, rng: np.random.Generator) -> Files:
+    """The part was never put on the table, and masks of an earlier capture lie beside the photographs."""
     assert files.masks is not None
     images = []
     for image, mask in zip(files.images, files.masks, strict=True):
         hole = cv2.dilate((mask > 0).astype(np.uint8), _disc(4))
         bare = cv2.inpaint(image, hole, 3, cv2.INPAINT_TELEA).astype(float)
         images.append(np.clip(bare + hole[..., None] * rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8))
-    return Files(files.transforms, tuple(images), None)
+    return replace(files, images=tuple(images))
 
 
 def _middle(poses: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Twelve good captures and thirteen spoiled ones through the whole of `flawsmith reconstruct`: is any spoiled one
+"""Twelve good captures and fourteen spoiled ones through the whole of `flawsmith reconstruct`: is any spoiled one
 accepted silently, is any good one refused?
 
     python benchmarks/verdict_trial.py --cache FOLDER --out FOLDER [--preset quick|draft|standard] [--only good,blurred]
@@ -99,6 +99,9 @@ def spoiled_cases(chosen: argparse.Namespace) -> Iterator[Case]:
     def empty_plate(files: spoil.Files) -> spoil.Files:
         return spoil.empty_plate(files, child(2, "plate"))
 
+    def bare_plate(files: spoil.Files) -> spoil.Files:
+        return spoil.bare_plate(files, child(2, "plate"))
+
     def lamp_moved(files: spoil.Files) -> spoil.Files:
         return spoil.lamp_moved(files, other_lamp())
 
@@ -120,6 +123,7 @@ def spoiled_cases(chosen: argparse.Namespace) -> Iterator[Case]:
         ("spot_own", "poses in OpenCV axes", ("flipped (OpenGL against OpenCV)",), spoil.wrong_convention),
         ("housing_powder", "part turned 5 degrees half way", ("poses",), spoil.part_moved),
         ("wingnut_on_paper", "empty plate, no masks", ("there is a part",), empty_plate),
+        ("housing_powder", "empty plate, masks of an earlier capture", ("masks",), bare_plate),
     ):
         yield Case(change.__name__, f"{name}: {how}", said, from_good(name, change))
 

@@ -18,6 +18,7 @@ from defects.generative.look import Look
 from defects.generative.paint import Painted, paint_photo
 from defects.generative.painter import GOOD, Drawer, Painter
 from defects.generative.photo import (
+    TURNED,
     Photo,
     check_mask,
     mask_for,
@@ -99,7 +100,10 @@ def inpaint_folder(
             continue
         _write(order.out, photo, made, {"mask": origin, "order_sha256": asked})
         painted += 1
-        say(photo.name, f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask")
+        told = f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask"
+        if origin == "user" and photo.turned_in_place:
+            told += f"; the photograph was {TURNED}, its mask is taken as drawn on that"
+        say(photo.name, told)
     if last is not None and not painted + kept:
         raise NothingVisible(f"0 of {len(files)} photographs painted ({last.given})", last.expected, last.do) from last
     return {"photographs": len(files), "painted": painted, "kept": kept, "nothing_visible": dropped,

@@ -19,6 +19,7 @@ from core.files import sha256_bytes, write_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = ("_mask", "-mask", "_label", "")
+TURNED = "turned upright by its EXIF orientation"
 MOST_MPX = 512
 """Pixels of a photograph or mask, in millions: read from its header, before anything is decoded."""
 
@@ -49,6 +50,11 @@ class Photo:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @property
+    def turned_in_place(self) -> bool:
+        """Whether turning it upright left its size as it was, so that a mask drawn on the stored pixels looks right."""
+        return TURNED in self.notes and self.size == self.stored_size
+
+    @property
     def grey(self) -> bool:
         """Whether all three channels are the same everywhere."""
         return bool((self.pixels == self.pixels[..., :1]).all())
@@ -67,7 +73,7 @@ def read_photo(path: Path) -> Photo:
     profile = image.info.get("icc_profile")
     turned = ImageOps.exif_transpose(image)
     if turned.size != image.size or (turned is not image and image.getexif().get(0x0112, 1) != 1):
-        notes.append("turned upright by its EXIF orientation")
+        notes.append(TURNED)
     deep = _sixteen(data, image, path)
     if deep is not None:
         notes.append("16 bits a channel rounded to 8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from defects.generative.tiny.weights import save_weights
 from tests.generative.painters import Wild
 from tests.generative.test_photo_paint import grainy
 
+COUNT = int(os.environ.get("FLAWSMITH_RANDOM_MASKS", "40"))
+"""Random masks of a learned backend, a tenth of a second each: 1,000 take minutes."""
 SMALL = TinyConfig(size=32, widths=(16, 24), blocks=(1, 1), embedding=32, steps=2)
 
 
@@ -70,7 +73,23 @@ def untaught(tmp_path_factory: pytest.TempPathFactory) -> TinyPainter:
 
 
 def test_random_masks_of_an_untaught_model(untaught: TinyPainter) -> None:
-    assert broken(untaught, 40, 40) == []
+    assert broken(untaught, COUNT, 40) == []
+
+
+def test_random_masks_of_stable_diffusion_in_miniature(tmp_path: Path) -> None:
+    """Its autoencoder, with random weights, gives back no pixel as it was; nothing of that may get past the mask."""
+    pytest.importorskip("diffusers")
+    pytest.importorskip("peft")
+    from defects.generative.sd15.backend import Sd15Painter
+    from defects.generative.sd15.files import find_base
+    from defects.generative.sd15.settings import TrainSettings
+    from defects.generative.sd15.train import train
+    from tests.generative.small_sd import examples, save_base
+
+    base = save_base(tmp_path / "base")
+    how = TrainSettings(steps=1, size=64, tokens=2, rank=2, batch=1, accumulate=1, strips_every=0, seed=3)
+    learned = train(examples(), find_base(str(base), "sd15"), "sd15", tmp_path / "learned", how)
+    assert broken(Sd15Painter(learned, str(base), steps=1), COUNT // 2, 40) == []
 
 
 def test_thin_masks_are_magnified_for_the_embedded_model(untaught: TinyPainter) -> None:

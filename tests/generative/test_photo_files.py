@@ -37,6 +37,7 @@ def test_every_exif_orientation_comes_upright(tmp_path: Path, orientation: int) 
     photo = read_photo(path)
     assert (photo.pixels == PIXELS).all()
     assert bool(photo.notes) == (orientation != 1)
+    assert photo.turned_in_place == (orientation in (2, 3, 4))
 
 
 def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:

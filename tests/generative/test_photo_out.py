@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from core.errors import InputError, RenderError
@@ -179,6 +180,16 @@ def test_pictures_of_another_order_are_not_vouched_for_by_old_facts(own: Path, t
         with pytest.raises(KeyboardInterrupt):
             inpaint_folder(order(own, out, photos=single, seed=5))
     assert inpaint_folder(order(own, out, photos=single))["painted"] == 1
+
+
+def test_a_mask_that_may_lie_on_the_stored_pixels_is_told(own: Path, tmp_path: Path) -> None:
+    """Upside down in the file, as large as upright: nothing but the user's eye can tell on which of the two it lies."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(own / "images" / "a.png").rotate(180).save(own / "images" / "a.png", exif=exif)
+    said: dict[str, str] = {}
+    inpaint_folder(order(own, tmp_path / "out"), told=said.__setitem__)
+    assert "turned upright" in said["a"] and "taken as drawn on that" in said["a"] and "turned" not in said["b"]
 
 
 def test_the_command_says_what_was_kept(own: Path, tmp_path: Path) -> None:
