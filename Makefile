@@ -23,7 +23,7 @@ demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a pa
 	@echo "open $(DEMO_OUT)/report.html, $(DEMO_OUT)-captured/report.html and $(DEMO_OUT)-captured-reconstruction/report.html"
 
 test: $(STAMP) ## every test that this machine can run
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## ruff and pyright
 	$(BIN)/ruff check .

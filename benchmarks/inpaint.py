@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -240,7 +240,7 @@ def main() -> int:
             print(line, flush=True)
         print()
     if "cost" in asked.parts:
-        print_cost(grounds[0], asked)
+        print_cost(loaded[0][0], grounds[0], asked)
     for line in loaded[0][1]:
         print(f"\nleft out: {line}")
     if "tiny" in loaded[0][0] and (seen := [p.name for p in asked.pairs if int(p.stem[-5:]) % HOLD_OUT]):
@@ -251,13 +251,13 @@ def main() -> int:
     return 0
 
 
-def print_cost(ground: Ground, asked: argparse.Namespace) -> None:
-    """Pixels changed outside random masks, and memory. `tiny` samples in two steps there: what it paints in few is
-    pasted in as what it paints in many."""
-    few = argparse.Namespace(**{**vars(asked), "sampling": 2})
+def print_cost(rows: Mapping[str, Callable[[], Painter]], ground: Ground, asked: argparse.Namespace) -> None:
+    """Pixels changed outside random masks, and memory. `tiny` samples in two steps from here on: what it paints in few
+    is pasted in as what it paints in many."""
+    asked.sampling = 2
     print("### cost and exactness\n\n| painter | random masks | shown | px outside | peak MB |")
     print("| --- | --- | --- | --- | --- |")
-    for name, load in painters(ground, few)[0].items():
+    for name, load in rows.items():
         count = max(1, asked.random // 10) if name == "sd15" else asked.random
         outside, shown = changed_outside(load(), ground.good, count, asked.seed)
         print(f"| {name} | {count} | {shown} | {outside} | {peak_mb(name):.0f} |", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,13 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("FLAWSMITH_HYPOTHESIS", "same"))
 """A verdict on a commit must not hang on chance: the same examples each time. `explore` looks for new ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests first. A file goes to one process as a whole: a long one that comes last would
+    leave the others idle."""
+    slow = Counter(i.path for i in items if i.get_closest_marker("slow"))
+    items.sort(key=lambda i: -slow[i.path])
 
 
 @pytest.fixture(scope="session")

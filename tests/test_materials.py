@@ -185,6 +185,7 @@ def measured() -> dict[str, dict]:
     return dict(zip(asks, probe(list(asks.values())), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.render
 @pytest.mark.parametrize("name", RELIEFS)
 def test_drawn_relief_has_the_booked_height_and_slope(measured, name) -> None:

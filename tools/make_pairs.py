@@ -1,6 +1,6 @@
 """Training pairs of the embedded diffusion model: one surface, rendered clean and with a defect, and the defect's mask.
 
-    python tools/make_pairs.py OUT [--pairs 8192 --seed 0 --workers 1]
+    python tools/make_pairs.py OUT [--pairs 8192 --seed 0 --first 0 --step 1]
 
 Every shard is one part in one finish: OUT/pairs-00012.npz with arrays whose first axis is the pair, see `SHARD`. A
 shard is whole or absent, so the same command goes on where it was stopped, and several may run with other --first.

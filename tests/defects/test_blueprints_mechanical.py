@@ -50,6 +50,7 @@ def test_every_kind_has_a_blueprint() -> None:
     assert all(b.name == path.stem for b, path in zip(blueprints(), own_paths(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.name)
 def test_every_sample_of_every_blueprint_is_whole(blueprint: Blueprint) -> None:
     kind = KINDS[blueprint.kind]

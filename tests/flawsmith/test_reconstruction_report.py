@@ -157,6 +157,7 @@ def off_centre(view: View) -> View:
     return replace(view, intrinsics=k)
 
 
+@pytest.mark.slow
 @pytest.mark.render
 def test_cycles_sees_the_part_as_the_fit_does(capture: Capture, found: Reconstruction, tmp_path: Path) -> None:
     """Grey, matte and without shadows of its own, under a lamp to one side: turned, mirrored or shifted pictures would

@@ -294,6 +294,7 @@ def test_a_capture_is_rendered_and_read_back(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["capture", "ell.stl"]
 
 
+@pytest.mark.slow
 @pytest.mark.render
 def test_the_surroundings_are_where_the_truth_has_them(tmp_path: Path) -> None:
     """What the camera sees beside the part is environment.exr, looked up along its rays."""
@@ -330,6 +331,7 @@ def test_the_surroundings_are_where_the_truth_has_them(tmp_path: Path) -> None:
         assert np.ptp(shown[inside], axis=0).min() > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.render
 def test_the_command_writes_steps_and_a_board(tmp_path: Path) -> None:
     mesh, out = tmp_path / "box.stl", tmp_path / "capture"
@@ -346,6 +348,7 @@ def test_the_command_writes_steps_and_a_board(tmp_path: Path) -> None:
     assert np.mean([np.linalg.norm(v.centre - axis) for v in capture.views]) == pytest.approx(away, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.render
 def test_a_fit_that_is_right_looks_right_under_other_light(tmp_path: Path) -> None:
     """The truth's own shape and finish, handed over as a reconstruction would be, match the library's finish."""

@@ -189,6 +189,7 @@ def test_half_of_the_training_sees_the_levels_where_large_patches_are_settled() 
     assert np.mean([float(plain[i][5]) > 0.9 for i in range(200)]) < 0.2, "held-out losses stay comparable"
 
 
+@pytest.mark.slow
 def test_one_pair_is_learned() -> None:
     """The loss on one pair falls to a quarter, at levels where the noise hides the change."""
     how = Training(steps=160, batch=8, rate=6e-3, warm=10, half=False)

@@ -120,6 +120,7 @@ def test_pairs_are_the_damage_and_nothing_outside_the_mask() -> None:
     assert np.mean(deep) == pytest.approx(-DARKER, abs=0.04)
 
 
+@pytest.mark.slow
 def test_what_was_taught_is_painted_and_good_changes_nothing(learned: Path, base: Path) -> None:
     painter = TinyPainter(learned / WEIGHTS)
     assert painter.types == (*SMALL.types, "blemish")
@@ -204,6 +205,7 @@ def test_damage_that_leaves_next_to_nothing_sound_is_taught_all_the_same() -> No
         pairs_of([replace(e, mask=np.ones_like(mask)) for e in wide], SMALL, replace(HOW, draws=3))
 
 
+@pytest.mark.slow
 def test_the_commands_teach_and_paint_offline(base: Path, tmp_path: Path) -> None:
     folder, photos = tmp_path / "set", tmp_path / "photos"
     for name in ("blemish", "good"):

@@ -232,6 +232,7 @@ def test_16_bit_and_linear_files(truth: Capture, tmp_path: Path) -> None:
     np.testing.assert_allclose(twice.views[0].image, linear_from_srgb(truth.views[0].image), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "views", "least"),

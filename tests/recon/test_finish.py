@@ -56,6 +56,7 @@ def after(ball: Capture, before: Reconstruction) -> Reconstruction:
     return finished(ball, before, BRIEF, seed=3)
 
 
+@pytest.mark.slow
 def test_views_that_it_never_saw_are_met_better(before: Reconstruction, after: Reconstruction) -> None:
     assert after.facts["held_out_psnr_db"] > before.facts["held_out_psnr_db"] + 1.0
     assert after.facts["before_finish"]["held_out_psnr_db"] == before.facts["held_out_psnr_db"]

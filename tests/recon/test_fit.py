@@ -45,6 +45,7 @@ def found(ball: Capture) -> Reconstruction:
     return reconstruct(ball, SHORT, seed=3, start=egg())
 
 
+@pytest.mark.slow
 def test_a_sphere_comes_back_from_an_egg(found: Reconstruction) -> None:
     """Where two views saw it: the mean error is below 0.05 % of the diagonal (a seventeenth of a pixel)."""
     seen = found.views_seen >= 2
@@ -56,6 +57,7 @@ def test_a_sphere_comes_back_from_an_egg(found: Reconstruction) -> None:
     assert found.facts["one_colour"]
 
 
+@pytest.mark.slow
 def test_a_part_in_two_colours_keeps_them() -> None:
     """A blue cap on a red ball has few edges with a mark, as a plain part has, and is none."""
     torch.set_num_threads(1)
@@ -71,6 +73,7 @@ def test_a_part_in_two_colours_keeps_them() -> None:
     assert cap[2] > 3.5 * cap[0]
 
 
+@pytest.mark.slow
 def test_a_torus_comes_back_from_a_thick_and_bent_one() -> None:
     torch.set_num_threads(1)
     mesh = trimesh.creation.torus(RADIUS, 0.4 * RADIUS, major_sections=128, minor_sections=64)
@@ -181,6 +184,7 @@ class Interrupted(Exception):
     """Stands for a user's Ctrl-C."""
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     brief = replace(SHORT, stages=tuple(replace(s, steps=30, still=10) for s in SHORT.stages))
@@ -207,6 +211,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_mesh(ball: Capture, tmp_
     assert len(again.history) == len(whole.history)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photographs", ["of the ball", "of nothing", "of nothing, interrupted"])
 def test_a_start_that_photographs_do_not_bear_out_is_given_up(ball: Capture, tmp_path: Path, photographs: str) -> None:
     """Where colours cannot be explained, what stereo made of them is not believed: the shape begins again."""

@@ -76,6 +76,7 @@ def test_sessions_of_one_frame_are_left_as_they_are(pair, merged) -> None:
     assert merge_sessions(pair[2], registered=True) == (pair[2], None)
 
 
+@pytest.mark.slow
 def test_a_session_on_its_side_and_in_its_own_unit_is_found(pair) -> None:
     """Without a board every session has its own unit of length."""
     mesh = pair[0]
@@ -90,6 +91,7 @@ def test_a_session_on_its_side_and_in_its_own_unit_is_found(pair) -> None:
     assert not any("moved" in n for n in capture.notes)
 
 
+@pytest.mark.slow
 def test_a_part_that_changed_between_sessions_is_refused(pair) -> None:
     other = trimesh.util.concatenate([block(), trimesh.creation.box(bounds=[[0.01, -0.01, 0], [0.018, 0, 0.022]])])
     capture = both(session(pair[0], np.eye(4), "1", 0), session(other, put(), "2", 1))
@@ -97,6 +99,7 @@ def test_a_part_that_changed_between_sessions_is_refused(pair) -> None:
         merge_sessions(capture)
 
 
+@pytest.mark.slow
 def test_colours_decide_where_outlines_cannot() -> None:
     """A square prism fits in four ways; with a red and a blue side in one, and without them any will do."""
     mesh = trimesh.creation.box((0.02, 0.02, 0.012))
@@ -120,6 +123,7 @@ def test_colours_decide_where_outlines_cannot() -> None:
     check_poses(capture)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn_deg", [0, 80])
 def test_a_camera_that_was_moved_is_said(pair, turn_deg: int) -> None:
     """Raised, which its poses tell, or carried round the table, which the shading tells: its light is turned back."""

@@ -59,6 +59,7 @@ def written(folder: Path, capture: Capture, **said: bool) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_unregistered_file_comes_back_in_one_frame(tmp_path: Path, capture: Capture) -> None:
     """Also where one mask of the second session is cut in half."""
     bad = replace(capture.views[-1], mask=capture.views[-1].mask * (np.arange(SIZE[1]) < SIZE[1] / 2))

@@ -53,6 +53,7 @@ def off_deg(capture: Capture, poses: np.ndarray, held_out: bool) -> float:
     return float(np.rad2deg(np.linalg.norm(turns[chosen] - shared, axis=1).mean()))
 
 
+@pytest.mark.slow
 def test_shaken_poses_come_back_half_way_and_views_are_met_better(block: Capture) -> None:
     given = shaken(block, 1.0)
     found, plain = (reconstruct(given, settings, seed=2) for settings in (REFINED, PLAIN))
@@ -64,6 +65,7 @@ def test_shaken_poses_come_back_half_way_and_views_are_met_better(block: Capture
     assert np.array_equal(plain.camera_from_part, np.stack([v.camera_from_part for v in given.views]))
 
 
+@pytest.mark.slow
 def test_right_poses_drift_by_less_than_half_a_pixel(block: Capture) -> None:
     """The part is 28 px from its middle to its corners: half a pixel is one degree."""
     found = reconstruct(block, REFINED, seed=2)

@@ -89,6 +89,7 @@ def test_files_that_are_no_pictures_of_light_are_refused(tmp_path: Path) -> None
         read_probe(tmp_path / "room.hdr", float("nan"))
 
 
+@pytest.mark.slow
 def test_a_known_light_is_kept_and_the_right_one_explains_more(ball: Capture) -> None:
     torch.set_num_threads(1)
     mesh = trimesh.creation.icosphere(subdivisions=3, radius=RADIUS)
@@ -108,6 +109,7 @@ def test_with_a_probe_one_elevation_identifies_the_material() -> None:
     assert judge(capture, masks(), known, 0.99).outcome == "accepted"
 
 
+@pytest.mark.slow
 def test_the_last_pass_keeps_a_known_light_too(ball: Capture) -> None:
     torch.set_num_threads(1)
     settings = replace(

@@ -52,6 +52,7 @@ def floor_height(vertices: np.ndarray) -> float:
     return float(np.median(vertices[inner, 2]))
 
 
+@pytest.mark.slow
 def test_a_pocket_is_dug_to_its_floor(capture: Capture, hull: tuple[np.ndarray, np.ndarray]) -> None:
     assert floor_height(hull[0]) > 0.004  # the hull has a lid
     vertices, faces = dug(capture.training, *hull, 64)
@@ -64,6 +65,7 @@ def test_a_pocket_is_dug_to_its_floor(capture: Capture, hull: tuple[np.ndarray, 
     assert trimesh.Trimesh(vertices, faces, process=False).is_watertight
 
 
+@pytest.mark.slow
 def test_a_smooth_ball_stays_as_the_hull_is() -> None:
     ball = trimesh.creation.icosphere(subdivisions=4, radius=0.02)
     ball.metadata["smooth"] = True

@@ -23,6 +23,7 @@ def test_every_kind_has_a_blueprint():
     assert len(KINDS) >= 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(BY_KIND))
 def test_the_mask_file_is_right_on_every_pixel(kind, renderer, tmp_path):
     turn = sorted(BY_KIND).index(kind)
