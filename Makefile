@@ -8,6 +8,9 @@ CAPTURED ?= examples/captures/housing.yaml
 DEMO_OUT ?= out/demo
 BIN := .venv/bin
 STAMP := .venv/.installed
+USED := bpy, cascadio, cv2, embreex, hypothesis, manifold3d, networkx, open3d, peft, pycocotools.mask, pycolmap, pytest, \
+  scipy.ndimage, scipy.optimize, scipy.sparse.linalg, scipy.spatial, torch, trimesh, typer, warp, xatlas
+NETWORKS := AutoencoderKL, ControlNetModel, StableDiffusionInpaintPipeline, UNet2DConditionModel
 
 .PHONY: help demo test lint format bench system clean
 .DEFAULT_GOAL := help
@@ -22,8 +25,9 @@ demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a pa
 	@$(BIN)/flawsmith check $(DEMO_OUT)-captured
 	@echo "open $(DEMO_OUT)/report.html, $(DEMO_OUT)-captured/report.html and $(DEMO_OUT)-captured-reconstruction/report.html"
 
+# one thread a test process: there is one for each core, and threads that wait for each other on busy cores stall
 test: $(STAMP) ## every test that this machine can run
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## ruff and pyright
 	$(BIN)/ruff check .
@@ -43,8 +47,8 @@ system: ## shared libraries that pip cannot install
 $(STAMP): pyproject.toml tools/check_system.py | $(BIN)/python
 	@$(BIN)/python tools/check_system.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[dev]'
-	@# pip would compile on one core; a file of some package that is not Python 3 is no failure
-	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || true
+	@# bytecode of what is used, also where Python is told to write none: of all that came it would take a minute
+	@PYTHONDONTWRITEBYTECODE= TRANSFORMERS_VERBOSITY=error $(BIN)/python -c 'import $(USED); from diffusers import $(NETWORKS)'
 	@touch $@
 
 $(BIN)/python:
