@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import InputError
 from recon.capture.poses import rigid
-from recon.capture.source import Shot, Source, find_mask, image_size, pinhole
+from recon.capture.source import Shot, Source, find_mask, image_size, inside, pinhole
 
 PLACES = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "dense/sparse")
 
@@ -93,7 +93,7 @@ def _shot(root: Path, image: Any) -> Shot:
     if not (camera.width > 0 and camera.height > 0):
         given = f"camera {camera.camera_id} of {image.name} has images of {camera.width}x{camera.height} pixels"
         raise InputError(given, "the size of the images", "correct it in cameras.txt or write the model again")
-    path = root / "images" / image.name
+    path = inside(root / "images", image.name, f"image {image.image_id}")
     size = image_size(path)
     k = pinhole(camera.focal_length_x, camera.focal_length_y, camera.principal_point_x, camera.principal_point_y)
     k = np.diag([size[1] / camera.width, size[0] / camera.height, 1.0]) @ k

@@ -18,6 +18,8 @@ from recon.silhouettes import silhouette
 FEWEST = 6
 _OUTLIER = 5 * 1.4826
 MENDABLE = 0.95
+ASTRAY = 0.08
+"""Of a mask, cut away from what the others show and beside it alike: its view stands elsewhere than its pose says."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _worst(views: Sequence[View], depths: Depths, now: Agreement) -> tuple[Suspe
     cuts = relief > 0.10 and without.missing[index] > _limit(without.missing[others], 0.02)
     if cuts:
         why = f"its mask cuts away {100 * without.missing[index]:.0f} % of what the other views show"
+        why += _or_pose(without, index)
         return Suspect(index, views[index].name, why), without
     widest = int(numbers[now.excess[numbers].argmax()])
     rest = now.trusted.copy()
@@ -139,7 +142,15 @@ def _worst(views: Sequence[View], depths: Depths, now: Agreement) -> tuple[Suspe
     if now.excess[widest] <= _limit(now.excess[others], 0.04):
         return None
     why = f"{100 * now.excess[widest]:.0f} % of its mask lies where the other views show no part"
-    return Suspect(widest, views[widest].name, why), agree(views, depths, rest)
+    without = agree(views, depths, rest)
+    return Suspect(widest, views[widest].name, why + _or_pose(without, widest)), without
+
+
+def _or_pose(without: Agreement, index: int) -> str:
+    """A mask that is too narrow lacks something and one that is too wide has too much; one in the wrong place does
+    both."""
+    both = float(min(without.missing[index], without.excess[index]))
+    return "; it does both, as if its pose were off" if both > ASTRAY else ""
 
 
 def _stands_out(now: Agreement) -> bool:

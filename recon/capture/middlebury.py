@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import InputError
 from recon.capture.poses import rigid
-from recon.capture.source import Shot, Source, find_mask, image_size
+from recon.capture.source import Shot, Source, find_mask, image_size, inside
 
 
 def recognise(path: Path) -> Path | None:
@@ -34,7 +34,7 @@ def read(path: Path) -> Source:
         )
     shots = []
     for row, n in zip(rows, numbers, strict=True):
-        image = path.parent / row[0]
+        image = inside(path.parent, row[0], str(path))
         k = n[:9].reshape(3, 3).copy()
         k[:2, 2] += 0.5
         pose = rigid(n[9:18].reshape(3, 3), n[18:])

@@ -15,7 +15,7 @@ from recon.capture import given
 from recon.capture.given import Keys
 from recon.capture.model import Session
 from recon.capture.poses import from_opengl
-from recon.capture.source import FARTHEST, Shot, Source, find_image, find_mask, image_size, pinhole
+from recon.capture.source import FARTHEST, Shot, Source, find_image, find_mask, image_size, inside, pinhole
 
 PINHOLES = ("PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
 FISHEYES = ("FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE")
@@ -114,7 +114,7 @@ def _keys(path: Path, data: dict[str, Any], frame: Any, number: int) -> Keys:
 
 def _shot(path: Path, keys: Keys) -> Shot:
     named = given.text(keys.frame, "file_path", keys.own["file_path"])
-    image = find_image(path.parent, named)
+    image = find_image(path.parent, named, keys.frame)
     size = image_size(image)
     matrix = _matrix(keys.frame, keys.own["transform_matrix"])
     fisheye = _fisheye(keys)
@@ -137,9 +137,10 @@ def _mask(path: Path, keys: Keys, image: Path) -> Path | None:
     if keys.own.get("mask_path") in (None, ""):
         return find_mask(image, path.parent)
     stated = given.text(keys.frame, "mask_path", keys.own["mask_path"])
-    if not (path.parent / stated).is_file():
+    mask = inside(path.parent, stated, keys.frame)
+    if not mask.is_file():
         raise InputError(f"{keys.frame} names the mask {stated}", "a file", "restore it or remove the key mask_path")
-    return path.parent / stated
+    return mask
 
 
 def _fisheye(keys: Keys) -> bool:

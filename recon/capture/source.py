@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +79,20 @@ def image_size(path: Path) -> tuple[int, int]:
         raise InputError(f"{path} is not an image ({error})", "PNG, JPEG, TIFF, WebP or EXR", "convert it") from error
 
 
-def find_image(folder: Path, named: str) -> Path:
-    """`named` below `folder`, with or without its suffix."""
-    path = folder / named
+def inside(folder: Path, named: str, where: str) -> Path:
+    """The file `named` below `folder`. InputError where the name leads out of it: a capture that came from elsewhere
+    must not read what else is on this machine. Links are the user's own."""
+    if Path(named).is_absolute() or os.path.normpath(named).startswith(".."):
+        raise InputError(
+            f"{where} names {named}, outside {folder}", "files below the folder of the poses",
+            "copy the photographs there and correct the names",
+        )  # fmt: skip
+    return folder / named
+
+
+def find_image(folder: Path, named: str, where: str) -> Path:
+    """`named` below `folder`, with or without its suffix. where: who says so, for the message."""
+    path = inside(folder, named, where)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return path
     for suffix in IMAGE_SUFFIXES:

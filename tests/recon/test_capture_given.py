@@ -78,6 +78,9 @@ BAD = {
     "image a number": (second(file_path=3), "frame 1: file_path is 3", "a text"),
     "image a list": (second(file_path=["a"]), "frame 1: file_path is", "a text"),
     "image without name": (second(file_path=""), "frame 1: file_path is", "a text"),
+    "image elsewhere": (second(file_path="images/../../b.png"), "frame 1 names images/../../b.png, outside"),
+    "image anywhere": (second(file_path="/etc/b.png"), "frame 1 names /etc/b.png, outside"),
+    "mask elsewhere": (second(mask_path="../b.png"), "frame 1 names ../b.png, outside"),
     "mask a number": (second(mask_path=3), "frame 1: mask_path is 3", "a text"),
     "session a list": (second(session=[1]), "frame 1: session is [1]", "a text"),
     "turn a text": (second(room_from_part="x"), "frame 1: room_from_part", "3x3 rotation"),
@@ -244,15 +247,29 @@ def test_binary_middlebury(tmp_path: Path) -> None:
         middlebury.read(tmp_path / "x_par.txt")
 
 
-def test_colmap_camera_without_pixels(tmp_path: Path) -> None:
+def test_middlebury_of_an_image_elsewhere(tmp_path: Path) -> None:
+    row = " ".join(["../x.png", *"1 0 0 0 1 0 0 0 1".split() * 2, "0 0 5"])
+    (tmp_path / "x_par.txt").write_text(f"1\n{row}\n")
+    with pytest.raises(InputError, match=r"x_par.txt names ../x.png, outside"):
+        middlebury.read(tmp_path / "x_par.txt")
+
+
+@pytest.mark.parametrize(
+    ("camera", "image", "words"),
+    [
+        ("0 0 700 700 96 96", "0.png", "camera 1 of 0.png has images of 0x0 pixels"),
+        ("96 96 700 700 48 48", "../0.png", "image 1 names ../0.png, outside .*images"),
+    ],
+)
+def test_colmap_models_that_are_off(tmp_path: Path, camera: str, image: str, words: str) -> None:
     pytest.importorskip("pycolmap")
     grey(tmp_path / "images" / "0.png")
     model = tmp_path / "sparse" / "0"
     model.mkdir(parents=True)
-    (model / "cameras.txt").write_text("1 PINHOLE 0 0 700 700 96 96\n")
-    (model / "images.txt").write_text("1 1 0 0 0 0 0 5 1 0.png\n\n")
+    (model / "cameras.txt").write_text(f"1 PINHOLE {camera}\n")
+    (model / "images.txt").write_text(f"1 1 0 0 0 0 0 5 1 {image}\n\n")
     (model / "points3D.txt").write_text("")
-    with pytest.raises(InputError, match=r"camera 1 of 0.png has images of 0x0 pixels"):
+    with pytest.raises(InputError, match=words):
         colmap.read(model)
 
 

@@ -73,6 +73,17 @@ def test_one_wrong_mask_is_named_and_mended(bracket: Capture, how: str) -> None:
     assert bracket.views[ODD].name in better.notes[-1]
 
 
+def test_one_wrong_pose_is_not_blamed_on_its_mask_alone(bracket: Capture) -> None:
+    turn = trimesh.transformations.rotation_matrix(np.deg2rad(20), (0, 0, 1))
+    views = [
+        replace(v, camera_from_part=v.camera_from_part @ turn) if i == ODD else v for i, v in enumerate(bracket.views)
+    ]
+    (suspect,) = cross_check(bracket.with_views(views)).suspects
+    assert suspect.index == ODD and "as if its pose were off" in suspect.why
+    (cut,) = cross_check(spoilt(bracket, SPOILS["cut"])).suspects
+    assert "pose" not in cut.why
+
+
 def test_two_wrong_masks_are_both_named(bracket: Capture) -> None:
     wrong = spoilt(spoilt(bracket, SPOILS["cut"]), SPOILS["shifted"], only=16)
     assert {s.index for s in cross_check(wrong).suspects} == {ODD, 16}
