@@ -19,9 +19,13 @@ help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
 demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a part reconstructed from photographs
-	@$(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT)
+	@mkdir -p $(dir $(DEMO_OUT))
+	@echo "$(CAPTURED) is reconstructed and rendered meanwhile; what it says goes to $(DEMO_OUT)-captured.log"
+	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured > $(DEMO_OUT)-captured.log 2>&1 & captured=$$!; \
+	  trap 'kill $$captured 2> /dev/null' EXIT; \
+	  $(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT) && \
+	  { wait $$captured || { cat $(DEMO_OUT)-captured.log >&2; exit 1; }; }
 	@$(BIN)/flawsmith check $(DEMO_OUT)
-	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured
 	@$(BIN)/flawsmith check $(DEMO_OUT)-captured
 	@echo "open $(DEMO_OUT)/report.html, $(DEMO_OUT)-captured/report.html and $(DEMO_OUT)-captured-reconstruction/report.html"
 

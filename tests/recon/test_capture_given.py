@@ -248,7 +248,7 @@ def test_binary_middlebury(tmp_path: Path) -> None:
 
 
 def test_middlebury_of_an_image_elsewhere(tmp_path: Path) -> None:
-    row = " ".join(["../x.png", *"1 0 0 0 1 0 0 0 1".split() * 2, "0 0 5"])
+    row = "../x.png 1 0 0 0 1 0 0 0 1 1 0 0 0 1 0 0 0 1 0 0 5"
     (tmp_path / "x_par.txt").write_text(f"1\n{row}\n")
     with pytest.raises(InputError, match=r"x_par.txt names ../x.png, outside"):
         middlebury.read(tmp_path / "x_par.txt")
