@@ -22,7 +22,7 @@ demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a pa
 	@mkdir -p $(dir $(DEMO_OUT))
 	@echo "$(CAPTURED) is reconstructed and rendered meanwhile; what it says goes to $(DEMO_OUT)-captured.log"
 	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured > $(DEMO_OUT)-captured.log 2>&1 & captured=$$!; \
-	  trap 'kill $$captured 2> /dev/null' EXIT; \
+	  trap 'kill $$captured 2> /dev/null' EXIT INT TERM; \
 	  $(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT) && \
 	  { wait $$captured || { cat $(DEMO_OUT)-captured.log >&2; exit 1; }; }
 	@$(BIN)/flawsmith check $(DEMO_OUT)
