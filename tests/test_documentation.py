@@ -31,6 +31,7 @@ from scenes import library
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 RECIPES = sorted((ROOT / "examples").glob("*.yaml"))
+FROM_PHOTOGRAPHS = sorted((ROOT / "examples" / "captures").glob("*.yaml"))
 OURS = ("core", "parts", "recon", "defects", "scenes", "render", "flawsmith")
 
 
@@ -323,7 +324,7 @@ def test_the_changelog_has_the_version_that_is_built() -> None:
 
 
 def test_yaml_in_examples_is_read_as_the_recipes_are() -> None:
-    for path in [*RECIPES, *(ROOT / "examples" / "blueprints").iterdir()]:
+    for path in [*RECIPES, *FROM_PHOTOGRAPHS, *(ROOT / "examples" / "blueprints").iterdir()]:
         assert read_yaml(path)
 
 

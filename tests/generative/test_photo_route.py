@@ -80,6 +80,14 @@ def test_photographs_become_a_dataset_without_faults(photos: Path, tmp_path: Pat
         assert record.mm_per_pixel == pytest.approx(0.1)
 
 
+def test_the_shipped_recipe_paints_all_its_types(tmp_path: Path) -> None:
+    summary = run(Recipe.load(HOUSING.parent / "photo_route.yaml"), tmp_path / "out")
+    assert summary.images == 6 and not check(tmp_path / "out") and (tmp_path / "out" / "report.html").is_file()
+    records = list(read_manifest(tmp_path / "out"))
+    assert {told["damage"] for r in records for told in r.paint.values()} == {"rust", "scratch", "print_fault"}
+    assert all(r.source == "photo" and told["label_iou"] >= 0.5 for r in records for told in r.paint.values())
+
+
 def test_one_pixel_beside_the_mask_is_found_by_check(photos: Path, tmp_path: Path) -> None:
     """Inside the box of the mask, where a rendered picture may differ from its twin."""
     out = tmp_path / "out"
