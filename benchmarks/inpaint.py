@@ -45,7 +45,9 @@ from defects.generative.paint import paint_photo  # noqa: E402
 from defects.generative.painter import GOOD, Painter  # noqa: E402
 from defects.generative.seam import seam_visibility  # noqa: E402
 from defects.generative.tiny.backend import TinyPainter  # noqa: E402
+from defects.generative.tiny.heal import grown, healed  # noqa: E402
 from defects.generative.tiny.pairs import HOLD_OUT  # noqa: E402
+from defects.generative.tiny.teach import RIM_PX  # noqa: E402
 from defects.generative.tiny.train import WEIGHTS  # noqa: E402
 from flawsmith.versions import commit  # noqa: E402
 
@@ -137,7 +139,21 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism], against: str) -> str:
+def seams_of_real(ground: Ground, seed: int) -> list[float]:
+    """Of the real damage itself: against its clean twin where it was rendered, else against healed surface."""
+    shown = [(t.truth, t.mask, t.image) for t in ground.tasks if t.truth is not None]
+    if not shown:
+        donors = [g.astype(np.float32) / 255 for g in ground.good[:32]]
+        for k, r in enumerate(ground.real):
+            wide = grown(r.mask, RIM_PX)  # a step that healing leaves must not lie on the rim
+            before = healed(r.image.astype(np.float32) / 255, wide, np.ones_like(wide), donors, child(seed, "heal", k))
+            shown.append((r.image, r.mask, np.rint(255 * before).astype(np.uint8)))
+    return [seam_visibility(*three) for three in shown]
+
+
+def table_of(
+    ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realism], against: str, seams: Sequence[float]
+) -> str:
     heads = ["painter", "px outside", "label IoU", "no-op", "seam"]
     for name in FIGURES:
         heads += [name, f"over {against}"]
@@ -150,7 +166,8 @@ def table_of(ground: Ground, made: Mapping[str, Made], real: Mapping[str, Realis
             f"{np.median(m.seconds):.2f}",
         ]  # fmt: skip
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    real_ones = ["", "", "", f"{np.median(seams):.2f}", *[""] * (2 * len(FIGURES) + 1)]
+    return "\n".join([*lines, f"| what they are to look like | {' | '.join(real_ones)} |"])
 
 
 def _realism_cells(found: Realism | None) -> list[str]:
@@ -234,7 +251,9 @@ def main() -> int:
         sheets += [m.shown[:6] for m in done.values()]
         if "paint" in asked.parts:
             real = judged(ground, done, asked.judge_steps, asked.seed, asked.against)
-            print(table_of(ground, done, real, asked.against), end="\n\n", flush=True)
+            print(
+                table_of(ground, done, real, asked.against, seams_of_real(ground, asked.seed)), end="\n\n", flush=True
+            )
     if "use" in asked.parts:
         for line in used(grounds[0], made, asked.steps, asked.seeds, asked.seed):
             print(line, flush=True)

@@ -39,6 +39,7 @@ def test_the_tables_are_whole(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     painted, taught, cost = (rows(part) for part in done.stdout.split("###")[1:])
+    assert float(painted.pop("what they are to look like")[3]) > 1
     assert set(painted) == set(cost) == {"perlin", "copy-paste", "overlay", "opencv", "tiny taught"}
     assert all(cells[0] == "0" for cells in painted.values()) and all(cells[2] == "0" for cells in cost.values())
     assert 50 < float(cost["overlay"][3]) < 2000
