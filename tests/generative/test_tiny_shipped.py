@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,13 @@ def test_shipped_weights_paint_what_they_are_asked_for(painter: TinyPainter) -> 
     change = (rust - here.image)[here.mask].mean(0)
     assert change[0] > change[2] + 0.03
     assert np.abs(good - here.image)[here.mask].mean() < 0.4 * np.abs(rust - here.image)[here.mask].mean()
+
+
+def test_a_crop_takes_no_longer_than_a_laptop_user_waits(painter: TinyPainter) -> None:
+    """1.5 s on two cores are 3 CPU seconds, in one of three tries: a busy machine makes it slower, never faster."""
+    taken: list[float] = []
+    while len(taken) < 3 and not (taken and taken[-1] <= 3.0):
+        begun = time.process_time()
+        painter.paint([crop()], ["rust"], [len(taken)])
+        taken.append(time.process_time() - begun)
+    assert taken[-1] <= 3.0, taken
