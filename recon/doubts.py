@@ -8,7 +8,7 @@ import numpy as np
 
 from recon.capture.coherence import Coherence, coherence
 from recon.capture.conventions import fitting
-from recon.capture.inspection import ANOTHERS, BLANK, COHERENT, HELD, OUTSIDE, Inspection, inspect, rims_held
+from recon.capture.inspection import ANOTHERS, COHERENT, HELD, OUTSIDE, Inspection, inspect, rims_held
 from recon.capture.masks import MaskReport, mended
 from recon.capture.model import Capture
 from recon.capture.unfit import UnfitCapture
@@ -83,9 +83,9 @@ def _masks(seen: Inspection, masks: MaskReport, mended_held: float) -> list[Reas
     found = []
     aside = float(np.hypot(*seen.aside_px))
     off = {"subject": "masks", "measured": seen.held, "limit": HELD}
-    if seen.on_edges and seen.outside > BLANK:
+    if seen.blank:
         found.append(Reason(
-            subject="masks", weight="refuse", measured=seen.outside, limit=BLANK,
+            subject="masks", weight="refuse", measured=seen.outside, limit=seen.most_outside,
             said="the photographs show no more at the masks' outlines than beside them",
             next_step="look at the photographs: they may be empty, or of something else",
         ))  # fmt: skip

@@ -28,7 +28,10 @@ OUTSIDE = 0.1
 backdrop leave 0.01 to 0.07, masks of the next frame 0.25 and more."""
 BLANK = 0.5
 """The same, where photographs show nothing at the masks: grey ones and mere noise give 0.7 to 0.9, right ones with
-busy backdrops up to 0.25."""
+busy backdrops up to 0.26."""
+FAINT = 0.15
+"""The same, where no photograph has a contrast at its mask that would tell how sharp it is: a dark mirror before a dark
+backdrop gives 0.01, a backdrop that is a little brighter in its middle 0.31."""
 COHERENT = 0.006
 """Gap of a coherent capture, see `Coherence`. Exact masks and poses give 0.001 to 0.005."""
 
@@ -58,6 +61,16 @@ class Inspection:
     @property
     def on_edges(self) -> bool:
         return not self.held < HELD
+
+    @property
+    def most_outside(self) -> float:
+        """What `outside` may be, where there is a part."""
+        return FAINT if np.isnan(self.blur_px).all() else BLANK
+
+    @property
+    def blank(self) -> bool:
+        """The photographs show no part at the masks."""
+        return self.on_edges and self.outside > self.most_outside
 
 
 def inspect(capture: Capture, suspects: Collection[int] = ()) -> Inspection:

@@ -65,6 +65,13 @@ def with_images(capture: Capture, spoil: Callable[[View], np.ndarray]) -> Captur
     return capture.with_views([replace(v, image=spoil(v)) for v in capture.views])
 
 
+def glow(view: View) -> np.ndarray:
+    """A bare table, a little brighter where the light falls."""
+    bright = cv2.GaussianBlur(np.ascontiguousarray(view.mask, np.float32), (0, 0), 6)
+    grain = child(7, view.name).normal(0, 0.0005, view.image.shape)
+    return (0.03 + 0.012 * bright[..., None] + grain).astype(np.float32)
+
+
 def noise(view: View) -> np.ndarray:
     return child(int(view.name[-2:]), "noise").uniform(0.2, 0.4, view.image.shape).astype(np.float32)
 
@@ -104,6 +111,7 @@ def test_a_good_capture_raises_no_doubt(bracket: Capture) -> None:
         (r"shifted by \(\+3, -4\) px", lambda c: with_masks(c, lambda m: np.roll(m, (3, -4), (1, 0)))),
         ("show no more at the masks' outlines than beside", lambda c: with_images(c, lambda v: 0 * v.image + 0.3)),
         ("show no more at the masks' outlines than beside", lambda c: with_images(c, noise)),
+        ("show no more at the masks' outlines than beside", lambda c: with_images(c, glow)),
         ("most are those of 1 photograph later", slipped),
         ("moved before 001", knocked),
         ("y and z flipped", lambda c: c.with_views(
