@@ -16,7 +16,6 @@ import contextlib
 import datetime
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from inpaint_realism import FIGURES, Realism, crops, realism  # noqa: E402
 from inpaint_rows import LEARNED, TAUGHT, painters  # noqa: E402
 from inpaint_stats import draws_of, interval  # noqa: E402
 from inpaint_use import Shot, Trial, compared, figures, shot, small_defects, trial  # noqa: E402
+from peak import peak_mb  # noqa: E402
 
 from core.errors import FlawsmithError, RenderError  # noqa: E402
 from core.seeds import child, child_seed  # noqa: E402
@@ -113,7 +113,7 @@ def changed_outside(painter: Painter, images: Sequence[np.ndarray], count: int, 
     return outside, shown
 
 
-def peak_mb(row: str) -> float:
+def peak_of(row: str) -> float:
     """Greatest resident memory of a fresh process that loads the painter and paints one photograph."""
     command = [sys.executable, __file__, *sys.argv[1:], "--memory", row]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -136,7 +136,7 @@ def memory(row: str, asked: argparse.Namespace) -> float:
     damage = next(t for t in ("scratch", "pit", *painter.types) if t in painter.types and t != GOOD)
     with contextlib.suppress(RenderError):
         paint_photo(image, mask, damage, painter, 0, tries=1)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mb()
 
 
 def seams_of_real(ground: Ground, seed: int) -> list[float]:
@@ -279,7 +279,7 @@ def print_cost(rows: Mapping[str, Callable[[], Painter]], ground: Ground, asked:
     for name, load in rows.items():
         count = max(1, asked.random // 10) if name == "sd15" else asked.random
         outside, shown = changed_outside(load(), ground.good, count, asked.seed)
-        print(f"| {name} | {count} | {shown} | {outside} | {peak_mb(name):.0f} |", flush=True)
+        print(f"| {name} | {count} | {shown} | {outside} | {peak_of(name):.0f} |", flush=True)
 
 
 def _asked() -> argparse.Namespace:

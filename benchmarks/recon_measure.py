@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from peak import peak_mb
 
 from core.camera import Camera, as_matrix
 from core.seeds import child
@@ -182,10 +182,6 @@ def relit_views(truth: dict, transforms: dict, every: int = 8) -> tuple[list[Cam
         turn = trimesh.transformations.rotation_matrix(np.radians(frame["table_deg"]), [0, 0, 1])
         poses.append(np.asarray(turn) @ np.array(truth["sessions"][0]["room_from_part"]))
     return cameras, poses
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
