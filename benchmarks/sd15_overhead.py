@@ -112,16 +112,18 @@ def bare_call(nets, size: int, steps: int) -> Callable[[], None]:
 
 
 def compared(calls: dict[str, Callable[[], None]], repeat: int) -> dict[str, list[float]]:
-    """Seconds of each call, in turn; a first round is not counted."""
+    """Seconds of each call, in turn; a first round is not counted. CPU seconds where there is no GPU, as other work on
+    the machine shifts wall time by more than what is measured."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeat + 1):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = clock()
             call()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             if turn:
-                taken[name].append(time.perf_counter() - start)
+                taken[name].append(clock() - start)
     return taken
 
 
