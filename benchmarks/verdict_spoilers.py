@@ -100,8 +100,9 @@ def of_other_frames(files: Files) -> Files:
 
 
 def _rings(files: Files) -> list[list[int]]:
-    """Frames of one camera height."""
-    height = np.round(files.poses[:, 2, 3], 4)
+    """Frames of one camera height over the table."""
+    (session, *_) = files.transforms.get("flawsmith", {}).get("sessions") or [{}]
+    height = np.round(files.poses[:, :3, 3] @ np.array(session.get("axis", [0.0, 0.0, 1.0])), 4)
     return [list(np.flatnonzero(height == h)) for h in np.unique(height)]
 
 
