@@ -100,10 +100,10 @@ def inpaint_folder(
             continue
         _write(order.out, photo, made, {"mask": origin, "order_sha256": asked})
         painted += 1
-        told = f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask"
+        line = f"{damage}, {int(made.label.sum())} px, {made.facts['label_iou']:.0%} of the mask"
         if origin == "user" and photo.turned_in_place:
-            told += f"; the photograph was {TURNED}, its mask is taken as drawn on that"
-        say(photo.name, told)
+            line += f"; the photograph was {TURNED}, its mask is taken as drawn on that"
+        say(photo.name, line)
     if last is not None and not painted + kept:
         raise NothingVisible(f"0 of {len(files)} photographs painted ({last.given})", last.expected, last.do) from last
     return {"photographs": len(files), "painted": painted, "kept": kept, "nothing_visible": dropped,
