@@ -92,7 +92,7 @@ def _sight(board: Board, grey: np.ndarray, way: str) -> Sighting | None:
     points, pixels = _detected(opencv_board(board), grey, way)
     if len(points) < FEWEST_CORNERS:
         return None
-    return Sighting(points, pixels - _origin(way))
+    return Sighting(points, pixels - corner_origin(way))
 
 
 def _detected(target: Any, grey: np.ndarray, way: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +113,7 @@ def _detected(target: Any, grey: np.ndarray, way: str) -> tuple[np.ndarray, np.n
 
 
 @cache
-def _origin(way: str) -> float:
+def corner_origin(way: str) -> float:
     """Where this OpenCV has the centre of the first pixel, 0 or 0.5: its detectors differ, and so do its versions.
     Measured on a board drawn at a known place."""
     kind, dictionary = ("charuco", "DICT_5X5_100") if way == "charuco" else ("apriltag", "DICT_APRILTAG_36h11")

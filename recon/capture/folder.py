@@ -19,7 +19,7 @@ from recon.capture.follow import follow
 from recon.capture.model import Session
 from recon.capture.pixels import linear_rgba, mask_like, read_pixels, resized, scaled, smaller, undistorted
 from recon.capture.poses import Table, table_from_poses
-from recon.capture.source import FOCAL_OVER_SIDE, IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
+from recon.capture.source import FOCAL_OVER_SIDE, IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, inside, pinhole
 
 FOLLOW_SIDE = 1600
 COEFFICIENTS = (0, 4, 5, 8, 12, 14)
@@ -102,7 +102,7 @@ def read(path: Path, session: str | None = None) -> Source:
     chosen = next((s for s in told.sessions if session in (None, s.name)), None)
     if chosen is None:
         raise InputError(f"session {session!r} is not in {path}", f"one of {', '.join(names)}", "choose one")
-    if chosen.empty_plate is not None and not (path.parent / chosen.empty_plate).is_file():
+    if chosen.empty_plate is not None and not inside(path.parent, chosen.empty_plate, f"{path}: empty_plate").is_file():
         given = f"empty_plate {chosen.empty_plate} does not exist"
         raise InputError(given, "a photograph of the empty table", "correct capture.yaml")
     images = _images(path.parent, chosen)

@@ -69,9 +69,19 @@ def coherence(first: Seating, other: Seating, pose: Pose, exact: bool = False) -
 
 
 def refined(
-    first: Seating, other: Seating, pose: Pose, *, scaled: bool = False, exact: bool = False, rounds: int = 12
+    first: Seating,
+    other: Seating,
+    pose: Pose,
+    *,
+    scaled: bool = False,
+    exact: bool = False,
+    rounds: int = 12,
+    also: Callable[[Pose], np.ndarray] | None = None,
 ) -> Pose:
-    """The pose near `pose` at which outlines miss least: a robust least squares in six unknowns, seven if `scaled`."""
+    """The pose near `pose` at which outlines miss least: a robust least squares in six unknowns, seven if `scaled`.
+
+    also: further misses of a pose (n,), pixels.
+    """
     centre = pose.onward(first.centre)
 
     def at(x: np.ndarray) -> Pose:
@@ -81,9 +91,13 @@ def refined(
         rotation, size = turn @ pose.rotation, pose.scale * scale
         return Pose(rotation, middle - size * rotation @ first.centre, size)
 
+    def missed(x: np.ndarray) -> np.ndarray:
+        off = residuals(first, other, at(x), exact)
+        return off if also is None else np.concatenate([off, also(at(x))])
+
     fit = least_squares(
-        lambda x: residuals(first, other, at(x), exact), np.zeros(7 if scaled else 6), diff_step=None,
-        jac=lambda x: _slopes(lambda y: residuals(first, other, at(y), exact), x),  # type: ignore[arg-type]
+        missed, np.zeros(7 if scaled else 6), diff_step=None,
+        jac=lambda x: _slopes(missed, x),  # type: ignore[arg-type]
         loss="soft_l1", f_scale=SOFT_PX, max_nfev=rounds, ftol=ENOUGH, xtol=ENOUGH,
     )  # fmt: skip
     return at(fit.x)

@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import InputError
 from recon.merge.coherence import Pose, coherence, refined, residuals
 from recon.merge.looks import likeness, shared
+from recon.merge.markers import Marker, Ties
 from recon.merge.seating import Seating
 from recon.merge.support import apart, search
 
@@ -41,24 +42,34 @@ class Standing:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """pose: other seating from first. turns: poses that the outlines cannot tell apart, this one included."""
+    """pose: other seating from first. turns: poses that the outlines cannot tell apart, this one included; 1 where
+    markers tell. markers: that the pose rests on. strayed: markers that contradict it."""
 
     pose: Pose
     rms_px: float
     p95_px: float
     next_px: float | None
     turns: int
-    chosen_by: Literal["outlines", "colour", "nothing"]
+    chosen_by: Literal["outlines", "colour", "markers", "nothing"]
     likeness: float | None
     turn_rad: tuple[float, ...]
+    markers: int = 0
+    strayed: tuple[Marker, ...] = ()
 
 
-def register(first: Seating, other: Seating, name: str, *, scaled: bool = False) -> Registration:
-    """The pose under which the outlines of both hold together best; colour decides between those that do alike.
+def register(
+    first: Seating, other: Seating, name: str, *, scaled: bool = False, ties: Ties | None = None
+) -> Registration:
+    """The pose that the markers on the part say, where outlines bear them out; else the one under which the outlines of
+    both hold together best, and colour decides between those that do alike.
 
     InputError where no pose does, or where several do, colour cannot decide, and they would give different shapes.
     scaled: the two have units of their own.
     """
+    if ties is not None:
+        told = _by_markers(first, other, ties, scaled)
+        if told.rms_px <= limit_px(first) and ties.held(told.pose, other.pixel):
+            return told
     found = standings(first, other, scaled)
     _refuse_misfit(found[0], first, name)
     alike = [s for s in found if not told_apart(found[0], s, first, other)]
@@ -74,7 +85,22 @@ def register(first: Seating, other: Seating, name: str, *, scaled: bool = False)
     like = hues[chosen]
     return Registration(
         best.pose, best.rms_px, float(np.percentile(best.misses, 95)), min(rest, default=None), len(alike), by,
-        None if np.isnan(like) else like, turns,
+        None if np.isnan(like) else like, turns, strayed=() if ties is None else ties.all,
+    )  # fmt: skip
+
+
+def _by_markers(first: Seating, other: Seating, ties: Ties, scaled: bool) -> Registration:
+    """Markers and outlines together, near what the markers alone say."""
+
+    def also(pose: Pose) -> np.ndarray:
+        return ties.misses(pose, other.pixel)
+
+    rough = refined(first, other, ties.pose, scaled=scaled, also=also)
+    pose = refined(first, other, rough, scaled=scaled, exact=True, rounds=6, also=also)
+    best, like = _standing(first, other, pose, exact=True), _likeness(first, other, pose)
+    return Registration(
+        pose, best.rms_px, float(np.percentile(best.misses, 95)), None, 1, "markers", None if np.isnan(like) else like,
+        (), len(ties.markers), ties.strayed,
     )  # fmt: skip
 
 
@@ -159,7 +185,7 @@ def _refuse_misfit(best: Standing, first: Seating, name: str) -> None:
             f"session {name} cannot be registered: in the best pose its outlines miss the other session's by "
             f"{best.rms_px:.1f} px",
             f"one rigid part, at most {limit:.1f} px",
-            "check that it is the same part and its masks, put markers beside it, or load one session alone",
+            "check that it is the same part and its masks, or load one session alone",
         )
 
 
@@ -173,7 +199,7 @@ def refuse_ambiguous(alike: list[Standing], left: list[np.ndarray], name: str) -
             f"session {name} cannot be registered: its outlines fit in {len(alike)} ways, up to "
             f"{np.degrees(angle):.0f} degrees apart, which give different shapes (they share {100 * least:.0f} %)",
             "outlines or colours that fit in one way",
-            "photograph a third session with the part on its side, or put a coloured sticker on it",
+            "photograph a third session with the part on its side, or put a coloured sticker or a printed marker on it",
         )
 
 

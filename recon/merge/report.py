@@ -15,7 +15,8 @@ class Joined(FileModel):
     session_from_part: (4, 4), the session's own frame from the part's, scale included. outlines_px: rms by which
     outlines of this session and of those before it miss each other. p95_px: 95th percentile. next_px: rms of the next
     different pose, none where there was none near. turns: how many poses fit the outlines alike, this one included;
-    chosen_by says what decided. likeness: correlation of hues, none where the part has one hue.
+    chosen_by says what decided. likeness: correlation of hues, none where the part has one hue. markers: how many
+    printed ones on the part the pose rests on.
     """
 
     session: str
@@ -25,8 +26,9 @@ class Joined(FileModel):
     p95_px: float
     next_px: float | None
     turns: int
-    chosen_by: Literal["outlines", "colour", "nothing"]
+    chosen_by: Literal["outlines", "colour", "markers", "nothing"]
     likeness: float | None
+    markers: int = 0
     notes: tuple[str, ...] = ()
 
 

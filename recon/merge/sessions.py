@@ -14,6 +14,7 @@ from recon.capture.model import Capture, Session, View
 from recon.merge.camera import Moved, moved
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import shared
+from recon.merge.markers import Ties, landmarks, ties
 from recon.merge.register import Registration, limit_px, register
 from recon.merge.report import Joined, MergeReport
 from recon.merge.room import RoomCheck, check_room
@@ -34,11 +35,16 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     first, *others = numbers
     joined = seating(apart[first])
     lone = {n: seating(apart[n]) for n in others}
-    if registered is None and all(_one_frame(joined, lone[n]) for n in others):
+    marked, known = {n: landmarks(apart[n]) for n in others}, landmarks(apart[first])
+    scaled = not capture.metric
+    tied = {n: ties(known, marked[n], lone[n].pixel, scaled) for n in others}
+    if registered is None and all(_one_frame(joined, lone[n], tied[n]) for n in others):
         return capture, None
     sessions, done, told = list(capture.sessions), {first: apart[first]}, []
     for n in others:
-        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture)
+        tie = ties(known, marked[n], lone[n].pixel, scaled)
+        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture, tie)
+        known = {m: found.pose.back(corners) for m, corners in marked[n].items()} | known
         here = [brought(v, found.pose) for v in apart[n]]
         sessions[n] = brought_session(sessions[n], found.pose)
         camera = _nearest_standing(done, sessions, here, n)
@@ -54,17 +60,19 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     return replace(capture, views=views, sessions=tuple(sessions), notes=(*capture.notes, *report.notes)), report
 
 
-def _registered(first: Seating, other: Seating, name: str, capture: Capture) -> tuple[Registration, Seating, Seating]:
+def _registered(
+    first: Seating, other: Seating, name: str, capture: Capture, tie: Ties | None
+) -> tuple[Registration, Seating, Seating]:
     """The registration and what it was found from: if that fails, without masks that their own session contradicts."""
     scaled = not capture.metric
     try:
-        return register(first, other, name, scaled=scaled), first, other
+        return register(first, other, name, scaled=scaled, ties=tie), first, other
     except InputError:
         trusted = [_trusted(one, capture) for one in (first, other)]
         if all(len(t) == len(one.views) for t, one in zip(trusted, (first, other), strict=True)):
             raise
     first, other = (seating(t) for t in trusted)
-    return register(first, other, name, scaled=scaled), first, other
+    return register(first, other, name, scaled=scaled, ties=tie), first, other
 
 
 def _trusted(one: Seating, capture: Capture) -> list[View]:
@@ -91,9 +99,11 @@ def brought_session(session: Session, pose: Pose) -> Session:
     return Session(session.name, pose.back(np.asarray(session.axis_point)), pose.rotation.T @ session.axis)
 
 
-def _one_frame(first: Seating, other: Seating) -> bool:
-    """The poses as they are hold both seatings' outlines together."""
+def _one_frame(first: Seating, other: Seating, tie: Ties | None) -> bool:
+    """The poses as they are hold both seatings' outlines together, and their markers."""
     still = Pose(np.eye(3), np.zeros(3))
+    if tie is not None and not tie.held(still, other.pixel):
+        return False
     gap = np.linalg.norm(first.centre - other.centre)
     if gap > first.radius + other.radius:
         return False
@@ -127,7 +137,12 @@ def _notes(
     name: str, found: Registration, camera: Moved | None, room: RoomCheck | None, capture: Capture
 ) -> tuple[str, ...]:
     """What a person should know of how a session was joined."""
-    said = [f"session {name}: registered by its outlines to {found.rms_px:.2f} px"]
+    by = "its outlines" if not found.markers else f"{_counted(found.markers)} on the part and its outlines"
+    said = [f"session {name}: registered by {by} to {found.rms_px:.2f} px"]
+    if found.strayed:
+        numbers = ", ".join(f"{number} of {dictionary}" for dictionary, number in found.strayed)
+        why = "come off, or not on the part"
+        said.append(f"session {name}: left aside, as the part does not stand where they say ({why}): markers {numbers}")
     if found.turns > 1:
         ways = f"session {name}: its outlines fit in {found.turns} ways that give the same shape"
         end = "chosen by colour" if found.chosen_by == "colour" else "one was taken, as nothing tells them apart"
@@ -145,11 +160,16 @@ def _notes(
     return tuple(said)
 
 
+def _counted(markers: int) -> str:
+    return "one marker" if markers == 1 else f"{markers} markers"
+
+
 def _record(name: str, found: Registration, notes: tuple[str, ...]) -> Joined:
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = found.pose.scale * found.pose.rotation, found.pose.shift
     rows = tuple(tuple(float(v) for v in row) for row in matrix)
     return Joined(
         session=name, session_from_part=rows, scale=found.pose.scale, outlines_px=found.rms_px, p95_px=found.p95_px,
-        next_px=found.next_px, turns=found.turns, chosen_by=found.chosen_by, likeness=found.likeness, notes=notes,
+        next_px=found.next_px, turns=found.turns, chosen_by=found.chosen_by, likeness=found.likeness,
+        markers=found.markers, notes=notes,
     )  # fmt: skip

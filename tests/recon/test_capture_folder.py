@@ -209,6 +209,7 @@ def test_a_copy_with_its_pose_is_left_out(small: Capture, tmp_path: Path) -> Non
         ({"sessions": [{"name": "a"}, {"name": "b"}]}, "one session at a time"),
         ({"camera": {"focal_mm": 35}, "sessions": [{"images": "images/*.png"}]}, "sensor_width_mm"),
         ({"sessions": [{"images": "images/*.png", "empty_plate": "none.png"}]}, "none.png does not exist"),
+        ({"sessions": [{"images": "images/*.png", "empty_plate": "../plate.png"}]}, "plate.png, outside"),
         ({"camera": {"focal_px": 200}, "sessions": [{"images": "images/*.png"}]}, "marker board"),
         ({"camera": {"focal_px": 1e300}, "sessions": [{"images": "images/*.png"}]}, "a focal length of 1e+300 px"),
         ({"sessions": [{"name": "a"}, {"name": "a"}]}, "'a' more than once"),
