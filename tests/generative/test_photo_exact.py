@@ -30,8 +30,8 @@ from tests.generative.painters import Wild
 from tests.generative.test_photo_paint import grainy
 
 COUNT = int(os.environ.get("FLAWSMITH_RANDOM_MASKS", "40"))
-"""Random masks of a learned backend, a tenth of a second each: 1,000 take minutes. Those of the weights that ship take a
-second or two, so they are a quarter."""
+"""Random masks of a learned backend, a tenth of a second each: 1,000 take minutes. The weights that ship take a second
+or two, and get a quarter of them."""
 SMALL = TinyConfig(size=32, widths=(16, 24), blocks=(1, 1), embedding=32, steps=2)
 
 
