@@ -18,10 +18,12 @@ NETWORKS := AutoencoderKL, ControlNetModel, StableDiffusionInpaintPipeline, UNet
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
+# the fit keeps one core, the renderer has the other; threads that wait for each other on busy cores would stall both
 demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a part reconstructed from photographs
 	@mkdir -p $(dir $(DEMO_OUT))
 	@echo "$(CAPTURED) is reconstructed and rendered meanwhile; what it says goes to $(DEMO_OUT)-captured.log"
-	@$(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured > $(DEMO_OUT)-captured.log 2>&1 & captured=$$!; \
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
+	  $(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured > $(DEMO_OUT)-captured.log 2>&1 & captured=$$!; \
 	  trap 'kill $$captured 2> /dev/null' EXIT INT TERM; \
 	  $(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT) && \
 	  { wait $$captured || { cat $(DEMO_OUT)-captured.log >&2; exit 1; }; }
