@@ -18,11 +18,11 @@ NETWORKS := AutoencoderKL, ControlNetModel, StableDiffusionInpaintPipeline, UNet
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
-# the fit keeps one core, the renderer has the other; threads that wait for each other on busy cores would stall both
+# half of the cores for the fit: the renderer works beside it, and threads that wait for each other on busy cores stall both
 demo: $(STAMP) ## two labelled datasets with reports: of a CAD file, and of a part reconstructed from photographs
 	@mkdir -p $(dir $(DEMO_OUT))
 	@echo "$(CAPTURED) is reconstructed and rendered meanwhile; what it says goes to $(DEMO_OUT)-captured.log"
-	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
+	@OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )) OMP_WAIT_POLICY=passive \
 	  $(BIN)/flawsmith run $(CAPTURED) --out $(DEMO_OUT)-captured > $(DEMO_OUT)-captured.log 2>&1 & captured=$$!; \
 	  trap 'kill $$captured 2> /dev/null' EXIT INT TERM; \
 	  $(BIN)/flawsmith run $(RECIPE) --out $(DEMO_OUT) && \

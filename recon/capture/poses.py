@@ -116,3 +116,13 @@ def found_sessions(
             notes.append(f"{where} (cameras within {100 * table.residual:.2g} % of circles round it)")
         result[name] = session
     return result, notes
+
+
+def meeting(eyes: np.ndarray, ways: np.ndarray, point: np.ndarray, points: int) -> np.ndarray:
+    """(points, 3) nearest to their rays, by linear least squares: from eyes (n, 3) along unit ways (n, 3), each to the
+    point (n,) that it shows."""
+    across = np.eye(3) - ways[:, :, None] * ways[:, None, :]
+    left, right = np.zeros((points, 3, 3)), np.zeros((points, 3))
+    np.add.at(left, point, across)
+    np.add.at(right, point, np.einsum("nij,nj->ni", across, eyes))
+    return np.linalg.solve(left + 1e-9 * np.eye(3), right[..., None])[..., 0]

@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 from scipy.sparse import coo_matrix
 
 from core.errors import InputError
-from recon.capture.poses import rigid
+from recon.capture.poses import meeting, rigid
 
 ELEVATIONS_DEG = (3.0, 12.0, 22.0, 33.0, 45.0, 60.0)
 WORST_PX = 3.0
@@ -116,12 +116,7 @@ def triangulated(tracks: Tracks, poses: np.ndarray, k: np.ndarray) -> np.ndarray
     rays = np.c_[(tracks.pixels - k[:2, 2]) / np.diag(k)[:2], np.ones(len(tracks.pixels))]
     rotation, shift = poses[tracks.view, :3, :3], poses[tracks.view, :3, 3]
     ways = np.einsum("nji,nj->ni", rotation, rays / np.linalg.norm(rays, axis=1, keepdims=True))
-    eyes = -np.einsum("nji,nj->ni", rotation, shift)
-    across = np.eye(3) - ways[:, :, None] * ways[:, None, :]
-    left, right = np.zeros((tracks.points, 3, 3)), np.zeros((tracks.points, 3))
-    np.add.at(left, tracks.point, across)
-    np.add.at(right, tracks.point, np.einsum("nij,nj->ni", across, eyes))
-    return np.linalg.solve(left + 1e-9 * np.eye(3), right[..., None])[..., 0]
+    return meeting(-np.einsum("nji,nj->ni", rotation, shift), ways, tracks.point, tracks.points)
 
 
 def residuals(tracks: Tracks, poses: np.ndarray, points: np.ndarray, k: np.ndarray) -> np.ndarray:

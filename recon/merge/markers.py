@@ -16,6 +16,7 @@ import numpy as np
 from core.colour import srgb_from_linear
 from recon.capture.boards import corner_origin
 from recon.capture.model import View
+from recon.capture.poses import meeting
 from recon.merge.coherence import Pose
 
 DICTIONARIES = ("DICT_APRILTAG_36h11", "DICT_4X4_1000", "DICT_5X5_1000", "DICT_6X6_1000")
@@ -23,6 +24,7 @@ DICTIONARIES = ("DICT_APRILTAG_36h11", "DICT_4X4_1000", "DICT_5X5_1000", "DICT_6
 FEWEST_VIEWS = 3
 WORST_PX = 2.0
 """Of a corner where it is triangulated, and between two sessions."""
+LEAST_PARALLAX_RAD = np.deg2rad(5.0)
 ON_PART = 0.5
 
 Marker = tuple[str, int]
@@ -33,17 +35,13 @@ Landmarks = Mapping[Marker, np.ndarray]
 @dataclass(frozen=True, eq=False)
 class Ties:
     """Corners that two sessions share. first, other: (n, 3), each in its own frame. pose: that brings the first onto
-    the other. markers: whose they are; strayed: those that say otherwise, left aside."""
+    the other. markers: whose they are, strayed: those that say otherwise, left aside."""
 
     first: np.ndarray
     other: np.ndarray
     pose: Pose
     markers: tuple[Marker, ...]
     strayed: tuple[Marker, ...]
-
-    @property
-    def all(self) -> tuple[Marker, ...]:
-        return tuple(sorted(self.markers + self.strayed))
 
     def misses(self, pose: Pose, pixel: float) -> np.ndarray:
         """(3 n,) pixels by which the corners miss each other."""
@@ -149,10 +147,14 @@ def _inside(mask: np.ndarray, pixels: np.ndarray) -> bool:
 
 def _triangulated(shown: Sequence[tuple[View, np.ndarray]]) -> np.ndarray | None:
     """(4, 3) from views and the pixels (4, 2) that they show; the worst view is left out until all agree. None where
-    too few do."""
+    too few do, or all look from nearly one place, which does not say how far away a corner is."""
     shown = list(shown)
     while len(shown) >= FEWEST_VIEWS:
-        corners = np.stack([_point([(v, p[i]) for v, p in shown]) for i in range(4)])
+        ways = np.stack([_ways(view, pixels) for view, pixels in shown])
+        if (ways[:, 0] @ ways[:, 0].T).min() > np.cos(LEAST_PARALLAX_RAD):
+            return None
+        eyes = np.repeat([view.centre for view, _ in shown], 4, axis=0)
+        corners = meeting(eyes, ways.reshape(-1, 3), np.tile(np.arange(4), len(shown)), 4)
         misses = np.array([np.linalg.norm(v.project(corners)[0] - p, axis=1).max() for v, p in shown])
         if np.isfinite(misses).all() and misses.max() <= WORST_PX:
             return corners
@@ -160,18 +162,7 @@ def _triangulated(shown: Sequence[tuple[View, np.ndarray]]) -> np.ndarray | None
     return None
 
 
-def _point(sights: Sequence[tuple[View, np.ndarray]]) -> np.ndarray:
-    """(3,) nearest to the rays through pixels (2,), each weighed by how near its camera is."""
-    ways, eyes, weights = [], [], np.ones(len(sights))
-    for view, pixel in sights:
-        way = view.camera_from_part[:3, :3].T @ np.linalg.solve(view.intrinsics, [*pixel, 1.0])
-        ways.append(way / np.linalg.norm(way))
-        eyes.append(view.centre)
-    across = np.eye(3) - np.einsum("ni,nj->nij", ways, ways)
-    point = np.zeros(3)
-    for _ in range(3):
-        matrix = np.einsum("n,nij->ij", weights, across)
-        point = np.linalg.lstsq(matrix, np.einsum("n,nij,nj->i", weights, across, eyes), rcond=None)[0]
-        weights = 1 / np.maximum(((point - eyes) ** 2).sum(1), 1e-12)
-        weights /= weights.max()
-    return point
+def _ways(view: View, pixels: np.ndarray) -> np.ndarray:
+    """(4, 3) unit, from the view's eye through pixels (4, 2)."""
+    ways = np.c_[pixels, np.ones(4)] @ np.linalg.inv(view.intrinsics).T @ view.camera_from_part[:3, :3]
+    return ways / np.linalg.norm(ways, axis=1, keepdims=True)

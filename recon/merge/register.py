@@ -58,13 +58,19 @@ class Registration:
 
 
 def register(
-    first: Seating, other: Seating, name: str, *, scaled: bool = False, ties: Ties | None = None
+    first: Seating,
+    other: Seating,
+    name: str,
+    *,
+    scaled: bool = False,
+    ties: Ties | None = None,
+    strayed: tuple[Marker, ...] = (),
 ) -> Registration:
     """The pose that the markers on the part say, where outlines bear them out; else the one under which the outlines of
     both hold together best, and colour decides between those that do alike.
 
     InputError where no pose does, or where several do, colour cannot decide, and they would give different shapes.
-    scaled: the two have units of their own.
+    scaled: the two have units of their own. strayed: all markers that both show, told if they do not decide.
     """
     if ties is not None:
         told = _by_markers(first, other, ties, scaled)
@@ -85,7 +91,7 @@ def register(
     like = hues[chosen]
     return Registration(
         best.pose, best.rms_px, float(np.percentile(best.misses, 95)), min(rest, default=None), len(alike), by,
-        None if np.isnan(like) else like, turns, strayed=() if ties is None else ties.all,
+        None if np.isnan(like) else like, turns, strayed=strayed,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from recon.capture.model import Capture, Session, View
 from recon.merge.camera import Moved, moved
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import shared
-from recon.merge.markers import Ties, landmarks, ties
+from recon.merge.markers import Marker, Ties, landmarks, ties
 from recon.merge.register import Registration, limit_px, register
 from recon.merge.report import Joined, MergeReport
 from recon.merge.room import RoomCheck, check_room
@@ -37,13 +37,16 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     lone = {n: seating(apart[n]) for n in others}
     marked, known = {n: landmarks(apart[n]) for n in others}, landmarks(apart[first])
     scaled = not capture.metric
-    tied = {n: ties(known, marked[n], lone[n].pixel, scaled) for n in others}
-    if registered is None and all(_one_frame(joined, lone[n], tied[n]) for n in others):
+
+    def tie(n: int) -> Ties | None:
+        return ties(known, marked[n], lone[n].pixel, scaled)
+
+    if registered is None and all(_one_frame(joined, lone[n], tie(n)) for n in others):
         return capture, None
     sessions, done, told = list(capture.sessions), {first: apart[first]}, []
     for n in others:
-        tie = ties(known, marked[n], lone[n].pixel, scaled)
-        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture, tie)
+        shared_marks = tuple(sorted(set(known) & set(marked[n])))
+        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture, tie(n), shared_marks)
         known = {m: found.pose.back(corners) for m, corners in marked[n].items()} | known
         here = [brought(v, found.pose) for v in apart[n]]
         sessions[n] = brought_session(sessions[n], found.pose)
@@ -61,18 +64,18 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
 
 
 def _registered(
-    first: Seating, other: Seating, name: str, capture: Capture, tie: Ties | None
+    first: Seating, other: Seating, name: str, capture: Capture, tie: Ties | None, both_show: tuple[Marker, ...]
 ) -> tuple[Registration, Seating, Seating]:
     """The registration and what it was found from: if that fails, without masks that their own session contradicts."""
     scaled = not capture.metric
     try:
-        return register(first, other, name, scaled=scaled, ties=tie), first, other
+        return register(first, other, name, scaled=scaled, ties=tie, strayed=both_show), first, other
     except InputError:
         trusted = [_trusted(one, capture) for one in (first, other)]
         if all(len(t) == len(one.views) for t, one in zip(trusted, (first, other), strict=True)):
             raise
     first, other = (seating(t) for t in trusted)
-    return register(first, other, name, scaled=scaled, ties=tie), first, other
+    return register(first, other, name, scaled=scaled, ties=tie, strayed=both_show), first, other
 
 
 def _trusted(one: Seating, capture: Capture) -> list[View]:

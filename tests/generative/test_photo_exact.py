@@ -79,7 +79,7 @@ def test_random_masks_of_an_untaught_model(untaught: TinyPainter) -> None:
 
 @pytest.mark.slow
 def test_random_masks_of_the_weights_that_ship() -> None:
-    assert broken(TinyPainter(), COUNT // 4, 64) == []
+    assert broken(TinyPainter(), -(-COUNT // 4), 64) == []
 
 
 def test_random_masks_of_stable_diffusion_in_miniature(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_random_masks_of_stable_diffusion_in_miniature(tmp_path: Path) -> None:
     base = save_base(tmp_path / "base")
     how = TrainSettings(steps=1, size=64, tokens=2, rank=2, batch=1, accumulate=1, strips_every=0, seed=3)
     learned = train(examples(), find_base(str(base), "sd15"), "sd15", tmp_path / "learned", how)
-    assert broken(Sd15Painter(learned, str(base), steps=1), COUNT // 2, 40) == []
+    assert broken(Sd15Painter(learned, str(base), steps=1), -(-COUNT // 2), 40) == []
 
 
 def test_thin_masks_are_magnified_for_the_embedded_model(untaught: TinyPainter) -> None:

@@ -89,7 +89,7 @@ def test_a_prism_is_put_back_as_it_was_turned(pair, scale: float) -> None:
     assert again is merged and none is None
 
 
-def test_without_markers_nothing_tells(pair) -> None:
+def test_without_markers_nothing_tells() -> None:
     plain = both(photographed(np.eye(4), "1", 0, {}), photographed(TURNED, "2", 1, {}))
     _, report = merge_sessions(plain)
     assert report is not None and report.joined[0].turns > 1 and report.joined[0].chosen_by == "nothing"
@@ -104,7 +104,7 @@ def test_sessions_that_look_like_one_frame_are_told_apart_by_a_marker() -> None:
     assert off(np.array(report.joined[0].session_from_part), turned, prism())[0] < 0.3
 
 
-def test_a_marker_that_has_come_off_is_left_aside_and_named(pair) -> None:
+def test_a_marker_that_has_come_off_is_left_aside_and_named() -> None:
     first = photographed(np.eye(4), "1", 0, {3: 0, 5: 1, 7: 2})
     other = photographed(TURNED, "2", 1, {3: 0, 5: 4, 7: 2})
     _, report = merge_sessions(both(first, other))
@@ -121,11 +121,24 @@ def test_markers_that_outlines_contradict_do_not_decide(pair) -> None:
     one, two = seating(first.views), seating(pair[1].views)
     wrong = ties(landmarks(first.views), lifted, two.pixel)
     assert wrong is not None
-    found = register(one, two, "2", ties=wrong)
+    found = register(one, two, "2", ties=wrong, strayed=((TAG, 3),))
     assert found.chosen_by == "nothing" and found.markers == 0 and found.strayed == ((TAG, 3),)
 
 
-def test_a_board_beside_the_part_is_no_marker_on_it(pair) -> None:
+def test_two_markers_that_disagree_are_both_left_aside_and_named() -> None:
+    first, other = photographed(np.eye(4), "1", 0, {3: 0, 5: 1}), photographed(TURNED, "2", 1, {3: 0, 5: 4})
+    _, report = merge_sessions(both(first, other))
+    assert report is not None and report.joined[0].markers == 0 and report.joined[0].chosen_by == "nothing"
+    assert any(f"markers 3 of {TAG}, 5 of {TAG}" in note for note in report.joined[0].notes)
+
+
+def test_views_from_one_place_do_not_say_how_far(pair) -> None:
+    (view,) = [v for v in pair[1].views if v.name == "2_001"]
+    shaken = [replace(view, name=str(i)) for i in range(4)]
+    assert (TAG, 7) in landmarks(pair[1].views) and not landmarks(shaken)
+
+
+def test_a_board_beside_the_part_is_no_marker_on_it() -> None:
     """Its markers turn with the table in both sessions, and would say that the part never moved."""
     mesh, paint = marked(prism(), {9: (np.array([0.04, 0, 0]), np.array([1.0, 0, 0]), np.array([0.0, 1, 0]))})
     capture = session(mesh, np.eye(4), "1", 0, VIEWS, paint=paint, size=SIZE)
