@@ -9,6 +9,7 @@ import torch
 
 from recon.fit.problem import Target
 from recon.fit.unknowns import Unknowns
+from recon.hashgrid import HashGrid
 from recon.keylights import KeyLights
 from recon.raster.protocol import Fragments, Rasterizer, Topology
 from recon.shading import Optics, diffuse_light, keyed_light, specular_light
@@ -21,7 +22,8 @@ SATURATED = 0.99
 class Estimate:
     """vertices, normals (n, 3), unit frame. unshadowed: per session (n, coarse cells). blurred: (fine, 3) light under
     the gloss lobe. keys: the brightest cells, None where all light is soft and far. bounced: per view, (n, 3)
-    irradiance over pi that comes by way of the part itself; None where that is left out."""
+    irradiance over pi that comes by way of the part itself; None where that is left out. paint: albedo pixel by pixel,
+    of which the unknowns' is what lies at the vertices; None where it is that, interpolated."""
 
     vertices: torch.Tensor
     normals: torch.Tensor
@@ -30,16 +32,21 @@ class Estimate:
     blurred: torch.Tensor
     keys: KeyLights | None = None
     bounced: Mapping[int, torch.Tensor] | None = None
+    paint: HashGrid | None = None
 
     @property
     def fitted(self) -> tuple[torch.Tensor, ...]:
         """What gradients are asked of."""
-        return self.vertices, self.normals, self.blurred, *self.unknowns.raw
+        paint = () if self.paint is None else self.paint.raw
+        return self.vertices, self.normals, self.blurred, *self.unknowns.raw, *paint
 
     def over(self, fitted: Sequence[torch.Tensor]) -> Estimate:
         """The same with other tensors in place of `fitted`."""
-        vertices, normals, blurred, *raw = fitted
-        return replace(self, vertices=vertices, normals=normals, blurred=blurred, unknowns=self.unknowns.over(raw))
+        vertices, normals, blurred, *rest = fitted
+        count = len(self.unknowns.raw)
+        paint = None if self.paint is None else self.paint.over(rest[count:])
+        unknowns = self.unknowns.over(rest[:count])
+        return replace(self, vertices=vertices, normals=normals, blurred=blurred, unknowns=unknowns, paint=paint)
 
 
 def direct(
@@ -77,10 +84,22 @@ def picture(
     faces = topology.faces[torch.unique(fragments.face[fragments.covered]).long()]
     chosen = torch.unique(faces).long()
     diffuse, specular = lit(estimate, target, chosen)
-    colour = (estimate.unknowns.albedo[chosen] * diffuse + specular) * estimate.unknowns.gain(target.number)
-    values = torch.zeros(len(estimate.vertices), 4, device=positions.device)
-    values = values.index_copy(0, chosen, torch.cat([colour, torch.ones_like(colour[:, :1])], 1))
-    seen = rasterizer.interpolate(values, topology.faces, fragments)
+    gain = estimate.unknowns.gain(target.number)
+
+    def drawn(parts: list[torch.Tensor]) -> torch.Tensor:
+        rows = torch.cat(parts, 1)
+        values = torch.zeros(len(estimate.vertices), rows.shape[1], device=positions.device)
+        return rasterizer.interpolate(values.index_copy(0, chosen, rows), topology.faces, fragments)
+
+    one = torch.ones_like(diffuse[:, :1])
+    if estimate.paint is None:
+        seen = drawn([(estimate.unknowns.albedo[chosen] * diffuse + specular) * gain, one])
+    else:
+        parts = drawn([diffuse * gain, specular * gain, one, estimate.vertices[chosen]])
+        shown = fragments.covered
+        albedo = torch.sigmoid(estimate.paint.logits(parts[..., 7:][shown]))
+        inside = torch.cat([albedo * parts[..., :3][shown] + parts[..., 3:6][shown], parts[..., 6:7][shown]], 1)
+        seen = parts.new_zeros(*shown.shape, 4).index_put((shown,), inside)
     return rasterizer.antialias(seen, positions, topology, fragments), fragments
 
 

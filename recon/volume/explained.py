@@ -118,7 +118,7 @@ def _pictures(
     """Of every view what is seen: points (h, w, 3), the errors of colour and mask (h, w), and the fragments."""
     net = joined(dual.faces, len(dual.vertices))
     shadows = Shadows(dual.vertices, net, views, volume.grid.step)
-    estimate = estimate_of(dual.vertices, net, volume.unknowns_at(dual.vertices), shadows)
+    estimate = estimate_of(dual.vertices, net, volume.unknowns_at(dual.vertices), shadows, volume.paint)
 
     def drawn(view: Target) -> tuple[torch.Tensor, torch.Tensor, Fragments]:
         with torch.no_grad():

@@ -148,7 +148,7 @@ def begin(
     values = torch.maximum(values, outside - settings.slack * grid.step)
     inside = [v.image[v.mask > 0.9] for v in capture.training]
     colour = torch.as_tensor(np.concatenate(inside).mean(0), dtype=torch.float32, device=device)
-    volume = Volume.start(values, colour, grid, settings.stiffness, len(capture.views))
+    volume = Volume.start(values, colour, grid, settings.stiffness, len(capture.views), settings.paint)
     return VolumeFit(volume, frame, outside)
 
 
@@ -168,7 +168,7 @@ def run(
     flex = torch.optim.Adam(volume.flexed(), settings.flex_rate)
     rest = torch.optim.Adam(
         [
-            {"params": [volume.albedo], "lr": 3 * settings.loss.albedo_rate},
+            painted(volume, settings),
             {"params": [unknowns.radiance_raw], "lr": settings.loss.light_rate},
             {"params": [unknowns.roughness_raw, unknowns.metallic_raw], "lr": settings.loss.optics_rate},
             {"params": [unknowns.gains_raw], "lr": settings.loss.gain_rate},
@@ -199,6 +199,13 @@ def run(
     fit.tally.refuse_skipped("check the capture's poses and masks, or lower the rates")
 
 
+def painted(volume: Volume, settings: VolumeSettings) -> dict[str, Any]:
+    """The albedo's parameters and their rate."""
+    if isinstance(volume.albedo, torch.Tensor):
+        return {"params": [volume.albedo], "lr": 3 * settings.loss.albedo_rate}
+    return {"params": list(volume.albedo.raw), "lr": settings.paint_rate, "eps": 1e-15}
+
+
 def _terms(
     fit: VolumeFit,
     dual: Any,
@@ -212,7 +219,7 @@ def _terms(
     vertices = dual.vertices
     vertices.register_hook(lambda g: limited(g, settings.outlier_limit))
     unknowns = fit.volume.unknowns_at(vertices)
-    estimate = estimate_of(vertices, net, unknowns, shadows)
+    estimate = estimate_of(vertices, net, unknowns, shadows, fit.volume.paint)
     pictures, _ = met(estimate, views, net, rasterizer, settings.loss.mask_weight)
     edges = edges_once(dual.faces)
     first, last = settings.sign

@@ -3,8 +3,8 @@
 The visual hull is exact where outlines touch the part, and closed over every pocket that no outline shows. Stereo digs
 where photographs have something to recognise; on an even surface it is blind, and shading is not: a pocket's floor and
 walls are lit as a plane over it would never be. The grid of `recon.volume` moves by shading and may change its genus,
-but is coarse. So its surface is taken where it lies behind the start, and the start is kept elsewhere. Its albedo is as
-coarse: on a part with marks all over it would take dark paint for hollows, and there stereo has enough to see.
+but is coarse. So its surface is taken where it lies behind the start, and the start is kept elsewhere. An albedo as
+coarse as that would take dark paint for hollows on a part with marks all over: there it is a hash grid's, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def opened(
     """start: closed mesh, vertices (n, 3) in the capture's frame and faces (m, 3) -> the same, hollowed, and a word on
     what was done. deadline: see `topology`.
 
-    The start comes back as it is where the part is painted, where it is thinner than the grid's cells, and where the
-    grid loses the part: then diffuse shading does not explain the photographs (bare metal).
+    The start comes back as it is where it is thinner than the grid's cells, and where the grid loses the part: then
+    diffuse shading does not explain the photographs (bare metal).
     """
     if marked_share(capture, *start, settings.loss.turning_light, device) > MARKED:
-        return start, "left as it was: painted, so that stereo serves"
+        settings = settings.for_paint()
     own = as_held(capture, settings, start, device)
     if own is None or volume(*own) < HELD * volume(*start):
         return start, "left as it was: thinner than the grid's cells"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recon.fit.settings import Settings, Stage
+from recon.hashgrid import HashLayout
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class VolumeSettings:
     sample. pierce_after: share of the steps after which what stands in a pit is decided, and what may be a
     closed hole is questioned. outlier_limit:
     gradients on vertices are cut at so many times their median: outlines pull harder than shading. sign: weights of the
-    sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's unevenness, in cells.
+    sign term at first and after a quarter; spread: of L_dev; laplacian: of the surface's unevenness, in cells. paint:
+    of an albedo that is finer than the grid; None for one value a sample. paint_rate: step of its features.
     """
 
     cells: int = 32
@@ -42,4 +44,10 @@ class VolumeSettings:
     spread: float = 0.25
     laplacian: float = 0.3
     outlier_limit: float = 4.0
+    paint: HashLayout | None = None
+    paint_rate: float = 0.01
     loss: Settings = field(default_factory=lambda: Settings("volume", (Stage(96, 0.07, 1, 1e-2),), mask_weight=10.0))
+
+    def for_paint(self) -> VolumeSettings:
+        """The same for a part with marks all over: its albedo is pixel by pixel, and hardly kept even."""
+        return replace(self, paint=HashLayout(finest=128), loss=replace(self.loss, albedo_smoothness=0.05))

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
+from core.seeds import child
 from recon.fit.optimise import LIFT, shadow_tables
 from recon.fit.picture import Estimate
 from recon.fit.problem import Target
 from recon.fit.unknowns import Unknowns, logit
+from recon.hashgrid import HashGrid, HashLayout
 from recon.light import FINE, lobes
 from recon.raster.protocol import Topology
 from recon.shading import lobe_sharpness, vertex_normals
@@ -22,19 +24,26 @@ from recon.volume.smooth import GridPreconditioner
 
 @dataclass(eq=False)
 class Volume:
-    """grid: unit frame. latent: (samples,) of the preconditioned values. albedo: (samples, 3) logits. unknowns: gloss,
-    light and gains; its own albedo is not used."""
+    """grid: unit frame. latent: (samples,) of the preconditioned values. albedo: (samples, 3) logits, or a field that is finer
+    than the grid. unknowns: gloss, light and gains; its own albedo is not used."""
 
     grid: Grid
     smooth: GridPreconditioner
     latent: torch.Tensor
     flex: Flex
-    albedo: torch.Tensor
+    albedo: torch.Tensor | HashGrid
     unknowns: Unknowns
 
     @staticmethod
-    def start(values: torch.Tensor, colour: torch.Tensor, grid: Grid, stiffness: float, views: int) -> Volume:
-        """values (samples,) signed distances; colour (3,) linear."""
+    def start(
+        values: torch.Tensor,
+        colour: torch.Tensor,
+        grid: Grid,
+        stiffness: float,
+        views: int,
+        paint: HashLayout | None = None,
+    ) -> Volume:
+        """values (samples,) signed distances; colour (3,) linear. paint: of the albedo; None for one value a sample."""
         device = values.device
         smooth = GridPreconditioner(grid.shape, stiffness, device)
         flex = Flex(
@@ -42,7 +51,13 @@ class Volume:
             torch.zeros(grid.cell_count, 8, device=device).requires_grad_(),
             torch.zeros(grid.cell_count, 12, device=device).requires_grad_(),
         )
-        albedo = logit(colour.clamp(0.02, 0.9)).expand(grid.samples, 3).clone().requires_grad_()
+        first = logit(colour.clamp(0.02, 0.9))
+        albedo: torch.Tensor | HashGrid
+        if paint is None:
+            albedo = first.expand(grid.samples, 3).clone().requires_grad_()
+        else:
+            extent = grid.step * (max(grid.shape) - 1)
+            albedo = HashGrid.start(paint, grid.lower, extent, first, child(0, "paint"))
         unknowns = Unknowns.start(colour.clamp(0.02, 0.9)[None], FINE[0] * FINE[1], views)
         return Volume(grid, smooth, smooth.latent(values).requires_grad_(), flex, albedo, unknowns)
 
@@ -56,9 +71,15 @@ class Volume:
         found = (self.flex.shift, self.flex.alpha, self.flex.beta, self.flex.gamma)
         return [t for t in found if t is not None]
 
+    @property
+    def paint(self) -> HashGrid | None:
+        return self.albedo if isinstance(self.albedo, HashGrid) else None
+
     def unknowns_at(self, vertices: torch.Tensor) -> Unknowns:
         """Those of a mesh whose albedo is the field's."""
-        raw = field.at_points(self.albedo, vertices.detach(), self.grid)
+        points = vertices.detach()
+        fine = self.paint
+        raw = field.at_points(self.albedo, points, self.grid) if fine is None else fine.logits(points)
         return replace(self.unknowns, albedo_raw=raw)
 
     @torch.no_grad()
@@ -71,7 +92,8 @@ class Volume:
         samples = torch.as_tensor(there, device=self.latent.device)
         cells = samples.reshape(self.grid.shape)[:-1, :-1, :-1].reshape(-1)
         self.set_values(torch.where(samples, other.values(), self.values()))
-        self.albedo[samples] = other.albedo[samples]
+        if isinstance(self.albedo, torch.Tensor) and isinstance(other.albedo, torch.Tensor):
+            self.albedo[samples] = other.albedo[samples]
         for own, its in zip(self.flexed(), other.flexed(), strict=True):
             which = samples if len(own) == len(samples) else cells
             own[which] = its[which]
@@ -105,7 +127,9 @@ class Shadows:
         return [table[rows] for table in self.tables]
 
 
-def estimate_of(vertices: torch.Tensor, topology: Topology, unknowns: Unknowns, shadows: Shadows) -> Estimate:
+def estimate_of(
+    vertices: torch.Tensor, topology: Topology, unknowns: Unknowns, shadows: Shadows, paint: HashGrid | None = None
+) -> Estimate:
     sharp = lobe_sharpness(unknowns.roughness)[0, 0]
     normals = vertex_normals(vertices, topology.faces.long())
-    return Estimate(vertices, normals, unknowns, shadows.at(vertices), lobes(sharp) @ unknowns.radiance)
+    return Estimate(vertices, normals, unknowns, shadows.at(vertices), lobes(sharp) @ unknowns.radiance, paint=paint)
