@@ -16,9 +16,9 @@ PRIMES = (1, 2654435761, 805459861)
 
 @dataclass(frozen=True)
 class HashLayout:
-    """levels: of resolution, from `coarsest` to `finest` samples along the box' longest side, in equal ratios. features:
-    of a sample. log2_entries: of the most that a level has of them; finer ones share entries by hash. hidden: width of
-    the network's one hidden layer."""
+    """levels: of resolution, from `coarsest` to `finest` samples along the box' longest side, in equal ratios.
+    features: of a sample. log2_entries: of the most that a level has of them; finer ones share entries by hash.
+    hidden: width of the network's one hidden layer."""
 
     levels: int = 8
     coarsest: int = 8

@@ -24,8 +24,8 @@ from recon.volume.smooth import GridPreconditioner
 
 @dataclass(eq=False)
 class Volume:
-    """grid: unit frame. latent: (samples,) of the preconditioned values. albedo: (samples, 3) logits, or a field that is finer
-    than the grid. unknowns: gloss, light and gains; its own albedo is not used."""
+    """grid: unit frame. latent: (samples,) of the preconditioned values. albedo: (samples, 3) logits, or
+    a field that is finer than the grid. unknowns: gloss, light and gains; its own albedo is not used."""
 
     grid: Grid
     smooth: GridPreconditioner
@@ -78,8 +78,10 @@ class Volume:
     def unknowns_at(self, vertices: torch.Tensor) -> Unknowns:
         """Those of a mesh whose albedo is the field's."""
         points = vertices.detach()
-        fine = self.paint
-        raw = field.at_points(self.albedo, points, self.grid) if fine is None else fine.logits(points)
+        if isinstance(self.albedo, HashGrid):
+            raw = self.albedo.logits(points)
+        else:
+            raw = field.at_points(self.albedo, points, self.grid)
         return replace(self.unknowns, albedo_raw=raw)
 
     @torch.no_grad()
@@ -88,7 +90,8 @@ class Volume:
 
     @torch.no_grad()
     def take(self, other: Volume, there: np.ndarray) -> None:
-        """What another volume on the same grid has there: (samples,) bool."""
+        """What another volume on the same grid has there: (samples,) bool. Colours of a field finer than the grid stay:
+        they are of places, not of samples."""
         samples = torch.as_tensor(there, device=self.latent.device)
         cells = samples.reshape(self.grid.shape)[:-1, :-1, :-1].reshape(-1)
         self.set_values(torch.where(samples, other.values(), self.values()))
