@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms
 
 from core.arrays import frozen
 from core.errors import InputError
 from core.files import sha256_bytes, write_bytes
+from defects.generative.decode import Picture, decoded
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = ("_mask", "-mask", "_label", "")
 TURNED = "turned upright by its EXIF orientation"
-MOST_MPX = 512
-"""Pixels of a photograph or mask, in millions: read from its header, before anything is decoded."""
+SAME = 2
+"""Of 255, by which profiles of sRGB from different makers differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,28 +67,27 @@ def read_photo(path: Path) -> Photo:
     is at least one half.
     """
     data = _data(path, "a photograph")
-    image, notes = _opened(data, path)
-    stored = (image.height, image.width)
-    profile = image.info.get("icc_profile")
-    turned = ImageOps.exif_transpose(image)
-    if turned.size != image.size or (turned is not image and image.getexif().get(0x0112, 1) != 1):
+    picture = decoded(data, path)
+    notes = list(picture.notes)
+    if picture.image.mode == "I":
+        raise InputError(f"{path} holds integers of 32 bits, or with a sign", "8 or 16 bits a channel",
+                         "convert it to PNG first")  # fmt: skip
+    if picture.orientation != 1:
         notes.append(TURNED)
-    deep = _sixteen(data, image, path)
-    if deep is not None:
+    if picture.deep is not None:
         notes.append("16 bits a channel rounded to 8")
-        turned = ImageOps.exif_transpose(_tagged(Image.fromarray(deep), image))
-    alpha = _alpha(turned)
-    colour = _srgb(turned, profile, notes)
-    pixels, part = np.asarray(colour), None
-    if alpha is not None and alpha.min() < 255:
+    pixels, part = picture.upright(np.asarray(_srgb(picture.image, notes))), None
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        alpha = picture.upright(picture.alpha)
         part = alpha >= 128
         if not part.any():
             raise InputError(f"{path} is transparent all over", "a photograph that is opaque on the part",
                              "save it without alpha, or choose another")  # fmt: skip
-        pixels = np.rint(pixels * (alpha[..., None] / 255.0)).astype(np.uint8)
+        if not picture.multiplied:
+            pixels = np.rint(pixels * (alpha[..., None] / 255.0)).astype(np.uint8)
         notes.append("laid over black by its alpha")
         part = None if part.all() else part
-    return Photo(path.stem, pixels, sha256_bytes(data), part, tuple(notes), stored)
+    return Photo(path.stem, pixels, sha256_bytes(data), part, tuple(notes), picture.stored_size)
 
 
 def read_mask(path: Path, photo: Photo) -> np.ndarray:
@@ -111,19 +109,19 @@ def read_mask(path: Path, photo: Photo) -> np.ndarray:
 def read_marks(path: Path) -> np.ndarray:
     """(h, w) bool of a mask file of any size, upright, white where the defect goes.
 
-    A file whose brightest value is below 128 is an id map: everything above 0 counts. So is one with a palette, unless
-    all colours that it uses are black, white or grey. Only alpha: the opaque pixels.
+    A file whose brightest value is below half of white is an id map: everything above 0 counts. So is one of 32-bit
+    integers, and one with a palette, unless all colours that it uses are black, white or grey. What is transparent does
+    not count; where all that is opaque has one colour, the opaque pixels are the mask.
     """
-    image, _ = _opened(_data(path, "a mask"), path)
-    image = ImageOps.exif_transpose(image)
-    alpha = _alpha(image)
-    values = _indexed(image) if image.mode == "P" else _brightest(image)
-    if alpha is not None and values.min() == values.max():
-        values = alpha
-    if values.dtype == bool:
-        return values
-    scale = 257 if values.max() > 255 else 1
-    return values > (0 if values.max() < 128 * scale else 127 * scale)
+    picture = decoded(_data(path, "a mask"), path)
+    values, white = _brightest(picture)
+    alpha = picture.alpha
+    if alpha is not None and alpha.min() < 255:
+        opaque = values[alpha > 0]
+        one = bool(opaque.size) and bool((opaque == opaque[0]).all())
+        values, white = (alpha, 255) if one else (np.where(alpha > 0, values, np.zeros_like(values)), white)
+    least = white // 2 if values.max() > white // 2 else 0
+    return picture.upright(values > least)
 
 
 def check_mask(mask: np.ndarray, photo: Photo, part: np.ndarray | None = None, name: str = "the mask") -> np.ndarray:
@@ -194,41 +192,26 @@ def mask_for(photo: Path, masks: Path) -> Path:
 
 
 def _data(path: Path, what: str) -> bytes:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the file name {path.name!a}", "a name in UTF-8", "rename it") from error
     if not path.is_file():
         raise InputError(f"{path} does not exist", what, "check the path")
     return path.read_bytes()
 
 
-def _opened(data: bytes, path: Path) -> tuple[Image.Image, list[str]]:
-    try:
-        with _without_limit():
-            image = Image.open(io.BytesIO(data))
-            _refuse_huge(image, path)
-            frames = getattr(image, "n_frames", 1)
-            image.load()
-    except (OSError, ValueError, SyntaxError) as error:
-        why = "" if isinstance(error, UnidentifiedImageError) else f" ({' '.join(str(error).split())})"
-        raise InputError(
-            f"{path} cannot be decoded{why}", "a whole PNG, JPEG, TIFF, BMP or WebP", "copy or convert it again"
-        ) from error
-    return image, [f"the first of its {frames} pictures"] if frames > 1 else []
-
-
-@contextmanager
-def _without_limit() -> Iterator[None]:
-    """Pillow refuses what is larger than 89 Mpx as a bomb; `_refuse_huge` stands in its place."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _refuse_huge(image: Image.Image, path: Path) -> None:
-    if image.width * image.height > MOST_MPX * 10**6:
-        raise InputError(
-            f"{path} has {image.width} x {image.height} pixels", f"at most {MOST_MPX} Mpx", "shrink it first"
-        )
+def _brightest(picture: Picture) -> tuple[np.ndarray, int]:
+    """(h, w) integers of the brightest channel as stored, and the value that is white; without colour, of ids."""
+    image = picture.image
+    if picture.deep is not None:
+        return picture.deep if picture.deep.ndim == 2 else picture.deep.max(axis=2), 65535
+    if image.mode == "I":
+        return np.asarray(image), 2**31
+    if image.mode == "P":
+        return _indexed(image), 255
+    values = np.asarray(image.convert("L") if image.mode in ("1", "L", "LA") else image.convert("RGB"))
+    return values if values.ndim == 2 else values.max(axis=2), 255
 
 
 def _indexed(image: Image.Image) -> np.ndarray:
@@ -239,58 +222,20 @@ def _indexed(image: Image.Image) -> np.ndarray:
     return np.where(np.asarray(image) > 0, np.uint8(255), np.uint8(0))
 
 
-def _brightest(image: Image.Image) -> np.ndarray:
-    """(h, w) of the brightest channel; bool where the file has one bit."""
-    values = np.asarray(image if image.mode in ("L", "1", "I;16", "I") else image.convert("RGB"))
-    return values.max(axis=2) if values.ndim == 3 else values
-
-
-def _sixteen(data: bytes, image: Image.Image, path: Path) -> np.ndarray | None:
-    """(h, w) or (h, w, 3 or 4) uint8 of a file with 16 bits a channel, rounded, not turned; else None."""
-    found = _deep(data, image)
-    if image.mode.startswith("F") or (image.mode == "I" and found is None):
-        what = "floating-point values" if image.mode.startswith("F") else "integers of 32 bits, or with a sign"
-        raise InputError(f"{path} holds {what}", "8 or 16 bits a channel", "convert it to PNG first")
-    return None if found is None else np.rint(found / 257.0).astype(np.uint8)
-
-
-def _deep(data: bytes, image: Image.Image) -> np.ndarray | None:
-    """(h, w) or (h, w, 3 or 4) uint16 of a file that has it; else None."""
-    if image.format not in ("PNG", "TIFF", "PPM"):
-        return None
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    found: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if found is None or found.dtype != np.uint16:
-        return None
-    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(found.shape[2] if found.ndim == 3 else 0)
-    return found[..., order] if order else found
-
-
-def _tagged(image: Image.Image, source: Image.Image) -> Image.Image:
-    image.info["exif"] = source.getexif().tobytes()
-    return image
-
-
-def _alpha(image: Image.Image) -> np.ndarray | None:
-    if image.mode in ("RGBA", "LA", "PA"):
-        return np.asarray(image.getchannel("A"))
-    if "transparency" in image.info:
-        return np.asarray(image.convert("RGBA").getchannel("A"))
-    return None
-
-
-def _srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+def _srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     """RGB in sRGB. A profile that cannot be read is told in `notes`, and its values are taken as they are."""
-    plain = image.convert("RGB") if image.mode in ("P", "PA", "1", "I", "I;16") else image
+    profile = image.info.get("icc_profile")
+    plain = image.convert("RGB") if image.mode in ("P", "PA", "1") else image
     plain = plain.convert(plain.mode[:-1]) if plain.mode in ("RGBA", "LA") else plain
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             name = ImageCms.getProfileDescription(source).strip()
-            if name.lower().startswith("srgb"):
-                return plain.convert("RGB")
             target = ImageCms.createProfile("sRGB")
-            done = ImageCms.profileToProfile(plain, source, target, ImageCms.Intent.PERCEPTUAL, "RGB")
+            way: Any = ImageCms.buildTransform(source, target, plain.mode, "RGB", ImageCms.Intent.PERCEPTUAL)
+            if plain.mode == "RGB" and _changes_little(way):
+                return plain
+            done = ImageCms.applyTransform(plain, way)
             assert done is not None
             notes.append(f"from {plain.mode} with the profile '{name}' to sRGB")
             return done
@@ -299,3 +244,12 @@ def _srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.
     if plain.mode != "RGB":
         notes.append(f"from {plain.mode} to RGB")
     return plain.convert("RGB")
+
+
+def _changes_little(way: Any) -> bool:
+    """Whether a transform from RGB leaves every colour of a coarse cube within SAME: the profile is sRGB, whatever its
+    name; and one that is not stays not, named so or not."""
+    steps = np.arange(0, 256, 17, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    found: Any = ImageCms.applyTransform(Image.fromarray(cube), way)
+    return int(np.abs(np.asarray(found).astype(int) - cube).max()) <= SAME
