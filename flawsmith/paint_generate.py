@@ -22,7 +22,7 @@ from flawsmith.paint_choice import PaintChoice, damage_for, painter_of
 from flawsmith.paint_folder import blueprint_named
 from flawsmith.paint_ground import flat_ground
 from flawsmith.paint_masks import draw_mark
-from flawsmith.paint_out import FACTS, begin, finished, order_sha256, refuse_out
+from flawsmith.paint_out import FACTS, begin, finished, forget, order_sha256, refuse_out
 
 LEAST_PX = 16
 PICTURES = ("images", "clean", "labels", "requested")
@@ -55,8 +55,9 @@ def generate_folder(
     """Write images/, clean/, labels/, requested/ and facts/ NAME for every picture; returns counts.
 
     Every mask and the backend are read and checked before the first file is written. What this very order has made
-    before is kept. A picture in which nothing visible happened in any try is left out and counted; RenderError where
-    that is all of them. painter: instead of the one that `choice` names.
+    before is kept. A picture in which nothing visible happened in any try is left out and counted, and so is what an
+    earlier order made under its name; RenderError where that is all of them. painter: instead of the one that `choice`
+    names.
     """
     if (order.mask is None) == (order.blueprint is None):
         raise InputError("neither --mask nor --blueprint" if order.mask is None else "both --mask and --blueprint",
@@ -85,6 +86,7 @@ def generate_folder(
             continue
         found = _visible(order, painter, mask, damage, index)
         if found is None:
+            forget(order.out, name, PICTURES)
             dropped.append(name)
             say(name, f"{order.choice.tries} tries showed no {damage}")
             continue

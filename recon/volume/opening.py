@@ -4,8 +4,7 @@ The visual hull is exact where outlines touch the part, and closed over every po
 where photographs have something to recognise; on an even surface it is blind, and shading is not: a pocket's floor and
 walls are lit as a plane over it would never be. The grid of `recon.volume` moves by shading and may change its genus,
 but is coarse. So its surface is taken where it lies behind the start, and the start is kept elsewhere. An albedo as
-coarse would take dark paint for hollows on a part with marks all over: there it is a hash grid's, pixel by pixel. Paint
-so free could explain any depth, so only surface that two photographs meet is then believed.
+coarse would take dark paint for hollows on a part with marks all over: there it is a hash grid's, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -13,22 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.ndimage import distance_transform_edt
-from scipy.spatial import KDTree
 
 from core.errors import GeometryError
 from recon.capture.model import Capture
 from recon.descent import Diverged
 from recon.fit.optimise import Progress
-from recon.fit.problem import UnitFrame
 from recon.fit.reconstruct import Closed
 from recon.fit.seen import marked_share
 from recon.isosurface import isosurface, largest_piece, signed_distances, volume
 from recon.plain import MARKED
 from recon.raster.protocol import Rasterizer
-from recon.shading import vertex_normals
-from recon.visibility import Occluder
 from recon.volume.fit import begin, topology
 from recon.volume.settings import VolumeSettings
 
@@ -37,10 +31,6 @@ BEHIND, ABOUT = 0.25, 2.0
 which it is followed, so that no step is left."""
 FINER = 3
 """Samples that the result has for each cell of the grid."""
-TWICE = 2
-"""Photographs that a place must be met in where paint is free."""
-LIFTED, FACING = 0.01, 0.1
-"""Bounding radii that a sight line starts above the surface, and the least cosine to its normal."""
 HELD = 0.8
 """Share of the part's volume that the grid must be able to hold: a thinner part is left as it is."""
 
@@ -61,8 +51,7 @@ def opened(
     The start comes back as it is where it is thinner than the grid's cells, and where the grid loses the part: then
     diffuse shading does not explain the photographs (bare metal).
     """
-    painted = marked_share(capture, *start, settings.loss.turning_light, device) > MARKED
-    if painted:
+    if marked_share(capture, *start, settings.loss.turning_light, device) > MARKED:
         settings = settings.for_paint()
     own = as_held(capture, settings, start, device)
     if own is None or volume(*own) < HELD * volume(*start):
@@ -74,8 +63,7 @@ def opened(
     except GeometryError as error:
         return start, f"left as it was: the grid lost the part ({error.given})"
     cell = float((start[0].max(0) - start[0].min(0)).max()) / settings.cells
-    believed = met(capture, found, device) >= TWICE if painted else None
-    result = hollowed(start, found, own, cell, believed)
+    result = hollowed(start, found, own, cell)
     return result, "nothing found" if result is start else "opened"
 
 
@@ -89,30 +77,14 @@ def as_held(capture: Capture, settings: VolumeSettings, start: Closed, device: s
     return fit.frame.part(vertices), faces
 
 
-def met(capture: Capture, mesh: Closed, device: str = "cpu") -> np.ndarray:
-    """(n,) training views that see each vertex of a mesh in the capture's frame, unhidden and not edge on."""
-    vertices, faces = mesh
-    frame = UnitFrame.of(vertices)
-    points = torch.as_tensor(frame.unit(vertices).astype(np.float32), device=device)
-    corners = torch.as_tensor(np.asarray(faces, np.int32), device=device)
-    eyes = np.stack([frame.unit(view.centre[None])[0] for view in capture.training]).astype(np.float32)
-    seen = Occluder(points, corners).seen_from(points, vertex_normals(points, corners.long()), eyes, LIFTED, FACING)
-    return np.asarray(seen.cpu()).astype(bool).sum(0)
-
-
-def hollowed(start: Closed, found: Closed, own: Closed, cell: float, believed: np.ndarray | None = None) -> Closed:
+def hollowed(start: Closed, found: Closed, own: Closed, cell: float) -> Closed:
     """The start, cut back to what was `found` about every place where that lies BEHIND cells or more inside it. own:
-    the start as the grid could hold it: a wall that it could not is not one that it has opened. believed: (n,) bool of
-    the found vertices; a place cut back is next to one of them; None for all."""
+    the start as the grid could hold it: a wall that it could not is not one that it has opened."""
     step = cell / FINER
     lower = start[0].min(0) - 3 * step
     count = np.ceil((start[0].max(0) + 3 * step - lower) / step).astype(int) + 1
     first, second, third = (signed_distances(*mesh, lower, step, count) for mesh in (start, found, own))
     clearly = (second > 0) & (third < 0) & (first < -BEHIND * cell)
-    if believed is not None:
-        places = np.argwhere(clearly)
-        nearest = KDTree(found[0]).query(lower + places * step)[1]
-        clearly[tuple(places.T)] = believed[nearest]
     if not clearly.any():
         return start
     away: Any = distance_transform_edt(~clearly)

@@ -140,6 +140,7 @@ def test_the_same_command_goes_on(learned: Path, base: Path, mask: Path, tmp_pat
     assert told["outside"] == pytest.approx(first["outside"], abs=1e-6)
     (tmp_path / "out" / "clean" / "000000.png").unlink()
     assert "0 of 1 pictures made" in refused([*asked, "1"])
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()], "what was left would pass for this order's"
 
 
 def test_bad_input_is_one_sentence(learned: Path, base: Path, mask: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from core.errors import InputError
 from defects.generative.sd15.backend import check_sampling
 from defects.generative.sd15.files import NAMES, check_controlnet, find_base, header, weights_of
 from defects.generative.sd15.models import networks
+from defects.generative.sd15.sampling import pipeline
 from tests.generative.small_sd import save_base
 
 
@@ -68,12 +69,49 @@ def test_a_header_that_is_none(tmp_path: Path, text: bytes) -> None:
         ("vae", {"latent_channels": "four"}),
         ("scheduler", {"beta_schedule": "love"}),
         ("scheduler", {"num_train_timesteps": None}),
+        ("scheduler", {"num_train_timesteps": 0}),
+        ("scheduler", {"prediction_type": "sample"}),
+        ("scheduler", {"timestep_spacing": "love"}),
     ],
 )
 def test_a_configuration_that_fits_no_model(base: Path, folder: str, entries: dict) -> None:
     changed(base, folder, **entries)
     with pytest.raises(InputError, match="base"):
-        networks(find_base(str(base), "sd15"), "sd15", ("good", "dent"), tokens=2, rank=2, seed=0)
+        find_base(str(base), "sd15")
+
+
+def test_a_configuration_nested_without_end(base: Path) -> None:
+    (base / "unet" / "config.json").write_text("[" * 100000)
+    with pytest.raises(InputError, match="is no JSON"):
+        find_base(str(base), "sd15")
+
+
+@pytest.mark.parametrize("halved", [("unet",), ("vae",), ("unet", "vae")])
+def test_weights_in_half_precision_beside_whole_ones(base: Path, halved: tuple[str, ...]) -> None:
+    """Each model is read from the file that is there."""
+    known = networks(find_base(str(base), "sd15"), "sd15", ("good", "dent"), tokens=2, rank=2, seed=0)
+    for model in halved:
+        (base / model / NAMES[0]).rename(base / model / NAMES[1])
+    found = networks(find_base(str(base), "sd15"), "sd15", ("good", "dent"), tokens=2, rank=2, seed=0)
+    for one, other in ((known.unet, found.unet), (known.vae, found.vae)):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert found.base_print == known.base_print
+
+
+@pytest.mark.parametrize("entries", [{"prediction_type": "v_prediction"}, {"beta_end": 0.02}])
+def test_a_base_of_other_noise_is_another(base: Path, entries: dict) -> None:
+    before = find_base(str(base), "sd15").print
+    changed(base, "scheduler", skip_prk_steps=False)
+    assert find_base(str(base), "sd15").print == before, "nothing that training sees"
+    changed(base, "scheduler", **entries)
+    assert find_base(str(base), "sd15").print != before
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5])
+def test_noise_levels_are_counted_from_one_as_the_pipelines_do(base: Path, offset: int) -> None:
+    changed(base, "scheduler", steps_offset=offset)
+    nets = networks(find_base(str(base), "sd15"), "sd15", ("good", "dent"), tokens=2, rank=2, seed=0)
+    assert pipeline(nets).scheduler.config.steps_offset == nets.scheduler.config.steps_offset == 1
 
 
 def test_the_sampler_takes_as_many_steps_as_the_base_was_trained_on(base: Path) -> None:

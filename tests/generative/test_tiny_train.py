@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from core.errors import InputError, RenderError
@@ -213,6 +214,63 @@ def test_shards_are_parted_into_training_and_held_out(tmp_path: Path) -> None:
     assert read_pairs(tmp_path, held_out=True).kind.tolist() == ["dent", "white_rust", "scratch"]
     with pytest.raises(InputError, match="no shards"):
         read_pairs(tmp_path / "none", held_out=False)
+
+
+@pytest.mark.parametrize("fault", ["broken", "cut", "lacking", "pickled", "flat", "other type", "other size", "name"])
+def test_shards_of_something_else_are_one_sentence(tmp_path: Path, fault: str) -> None:
+    made, n = pairs(2), 2
+    whole = {
+        "clean": made.clean,
+        "change": made.change,
+        "mask": made.mask,
+        "part": made.part,
+        "mm_per_px": made.mm_per_px,
+        "kind": np.array(["dent"] * n),
+        "blueprint": np.array(["dent_soft"] * n),
+    }
+    path = tmp_path / "pairs-00001.npz"
+    spoilt = {
+        "lacking": {k: v for k, v in whole.items() if k != "part"},
+        "pickled": whole | {"clean": np.array([object()], dtype=object)},
+        "flat": whole | {"mask": made.mask[0]}, "other type": whole | {"clean": made.clean.astype(np.float32)},
+        "other size": whole | {"part": made.part[:, :8]},
+    }  # fmt: skip
+    np.savez(path, **spoilt.get(fault, whole))
+    if fault in ("broken", "cut"):
+        path.write_bytes(b"PK\x03\x04broken" if fault == "broken" else path.read_bytes()[:-200])
+    if fault == "name":
+        path.rename(tmp_path / "pairs-new.npz")
+    with pytest.raises(InputError, match="has no number" if fault == "name" else r"00001\.npz holds no pairs"):
+        read_pairs(tmp_path, held_out=False)
+
+
+@pytest.mark.parametrize("kind", ["net", "mean", "exp_avg", "exp_avg_sq", "step"])
+@pytest.mark.parametrize("fault", ["missing", "of another shape"])
+def test_a_checkpoint_with_other_tensors_is_refused(tmp_path: Path, kind: str, fault: str) -> None:
+    data, how = pairs(2), replace(HOW, steps=1)
+    train(tmp_path, data, None, SMALL, how, lambda line: None)
+    tensors = load_file(tmp_path / CHECKPOINT)
+    with safe_open(tmp_path / CHECKPOINT, "pt") as stream:
+        told = stream.metadata()
+    name = next(k for k in sorted(tensors) if k.startswith(f"{kind}."))
+    spoilt = tensors.pop(name)
+    if fault != "missing":
+        tensors[name] = spoilt[None].repeat(2, *[1] * spoilt.ndim)
+    save_file(tensors, tmp_path / CHECKPOINT, told)
+    with pytest.raises(InputError, match=f"{kind} has 1 {fault}"):
+        train(tmp_path, data, None, SMALL, replace(how, steps=2), lambda line: None)
+
+
+@pytest.mark.parametrize("told", [{"training": "[]"}, {"training": "7"}, {"line": "[1]"}, {"line": "{}"},
+                                  {"line": '{"step": 9}'}, {"training": "[" * 100000}])  # fmt: skip
+def test_a_checkpoint_that_tells_of_no_training_is_refused(tmp_path: Path, told: dict[str, str]) -> None:
+    data, how = pairs(2), replace(HOW, steps=1)
+    train(tmp_path, data, None, SMALL, how, lambda line: None)
+    with safe_open(tmp_path / CHECKPOINT, "pt") as stream:
+        before = stream.metadata()
+    save_file(load_file(tmp_path / CHECKPOINT), tmp_path / CHECKPOINT, before | told)
+    with pytest.raises(InputError, match="no checkpoint"):
+        train(tmp_path, data, None, SMALL, replace(how, steps=2), lambda line: None)
 
 
 def test_a_configuration_that_cannot_be_is_refused() -> None:

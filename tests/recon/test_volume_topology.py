@@ -345,22 +345,22 @@ def test_a_part_thinner_than_the_grid_is_left_as_it_is() -> None:
     assert "thinner" in said
 
 
-def test_a_painted_part_is_left_to_stereo() -> None:
-    """The same ball in one colour and in fields: only the second has marks, and is left as it is."""
+def checks(points: np.ndarray) -> np.ndarray:
+    """Dark and bright fields, as finely as the grid's cells."""
+    odd = (np.floor(points / (0.25 * RADIUS) + 1e-4).astype(int).sum(1) % 2).astype(float)[:, None]
+    return np.repeat(0.05 + 0.75 * odd, 3, axis=1)
 
-    def fields(points: np.ndarray) -> np.ndarray:
-        odd = (np.floor(points / (0.25 * RADIUS)).astype(int).sum(1) % 2).astype(float)[:, None]
-        return np.repeat(0.05 + 0.75 * odd, 3, axis=1)
 
+def test_dark_paint_is_no_hollow() -> None:
+    """The same ball in one colour and in fields: only the second has marks. With one albedo a sample dark fields are
+    dug (mean distance 0.07 to 0.16 % of the diagonal by three seeds), with a finer one a ball stays (0.02 to 0.08)."""
     ball = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
     ball.metadata["smooth"] = True
-    plain, painted = (turntable(ball, albedo, views=10, size=56) for albedo in (grey, fields))
+    plain, painted = (turntable(ball, albedo, views=10, size=48) for albedo in (grey, checks))
     assert marked_share(plain, *arrays(ball)) < 0.02
     assert marked_share(painted, *arrays(ball)) > 0.1, "0.07 is the limit"
-    start = arrays(ball)
-    found, said = opened(painted, start, QUICK)
-    assert found is start
-    assert "painted" in said
+    found, _ = opened(painted, arrays(ball), replace(QUICK, steps=60, side_px=48))
+    assert percent(found, ball) < 0.14
 
 
 def test_a_part_that_the_grid_loses_keeps_its_start() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from core.files import sha256_json
 from defects.generative.label import grain_sigma, standing_out
 from defects.generative.memory import enough_memory, fitted
 from defects.generative.painter import GOOD, Crop
@@ -48,6 +49,7 @@ class Sd15Painter:
         self.facts = {
             "weights_sha256": weights_hash(about), "base_print": about["base_print"], "steps": steps,
             "guidance": guidance, "trained_steps": about.get("steps", 0), "precision": precision,
+            "scheduler_sha256": sha256_json(dict(nets.scheduler.config)),
         }  # fmt: skip
 
     @classmethod

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 
 from core.errors import InputError
+from core.files import sha256_json
 
 Use = Literal["sd15", "sd15-controlnet"]
 CHANNELS: Mapping[Use, int] = {"sd15": 9, "sd15-controlnet": 4}
@@ -29,6 +30,8 @@ READERS: Mapping[Kind, str] = {
 }  # fmt: skip
 """Of diffusers: what reads a whole checkpoint from one file."""
 NAMES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+PREDICTED = ("epsilon", "v_prediction")
+"""By the U-Nets that can be trained on."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 RENAMED = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 """The published autoencoder still has the first names of its attention; diffusers renames them on reading."""
@@ -36,28 +39,55 @@ RENAMED = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_a
 
 @dataclass(frozen=True)
 class Base:
-    """A checked folder. weights: file of each model. variant: "fp16" or None."""
+    """A checked folder. weights: file of each model."""
 
     folder: Path
     configs: Mapping[str, Mapping[str, Any]]
     weights: Mapping[str, Path]
-    variant: str | None
 
     @property
     def print(self) -> str:
-        """A fingerprint of U-Net and autoencoder: names and shapes of their tensors, and the first row of each. Whole
-        files take seconds to hash; no training leaves the first row of every tensor as it was."""
-        from safetensors import safe_open
+        """A fingerprint of U-Net, autoencoder and the noise that they were trained with."""
+        scheduler = scheduler_of(self.configs["scheduler"], str(self.folder))
+        noise = {"betas": scheduler.betas.tolist(), "predicts": scheduler.config.prediction_type}
+        return sha256_json([fingerprint(self.weights["unet"]), fingerprint(self.weights["vae"]), noise])
 
-        told = hashlib.sha256()
-        for name in ("unet", "vae"):
-            head = header(self.weights[name])
-            told.update(json.dumps({k: v["shape"] for k, v in head.items()}, sort_keys=True).encode())
-            with safe_open(str(self.weights[name]), framework="pt") as stored:
-                for key in sorted(head):
-                    row = stored.get_slice(key)[:1] if head[key]["shape"] else stored.get_tensor(key)
-                    told.update(row.to(torch.float32).numpy().tobytes())
-        return told.hexdigest()
+    def variant(self, name: str) -> str | None:
+        """How diffusers calls the file of a model: "fp16" or None."""
+        return variant_of(self.weights[name])
+
+
+def variant_of(weights: Path) -> str | None:
+    return "fp16" if weights.name == NAMES[1] else None
+
+
+def fingerprint(weights: Path) -> str:
+    """Of a safetensors file: names and shapes of its tensors, and the first row of each. Whole files take seconds to
+    hash; no training leaves the first row of every tensor as it was."""
+    from safetensors import safe_open
+
+    told = hashlib.sha256()
+    head = header(weights)
+    told.update(json.dumps({k: v["shape"] for k, v in head.items()}, sort_keys=True).encode())
+    with safe_open(str(weights), framework="pt") as stored:
+        for key in sorted(head):
+            row = stored.get_slice(key)[:1] if head[key]["shape"] else stored.get_tensor(key)
+            told.update(row.to(torch.float32).numpy().tobytes())
+    return told.hexdigest()
+
+
+def scheduler_of(config: Mapping[str, Any], where: str) -> Any:
+    """The noise of a base, sampled as DDIM. InputError for a configuration of something else. Levels are counted from
+    1, as the pipelines of diffusers do whatever is written there."""
+    with buildable(f"the scheduler's configuration of {where}"):
+        made = diffusers().DDIMScheduler.from_config(dict(config), clip_sample=False, steps_offset=1)
+        made.set_timesteps(2)
+    if made.config.prediction_type not in PREDICTED:
+        raise InputError(
+            f"the scheduler of {where} has the prediction_type '{made.config.prediction_type}'",
+            f"one of {', '.join(PREDICTED)}", "take all of one checkpoint of SD 1.5",
+        )  # fmt: skip
+    return made
 
 
 def find_base(given: str, use: Use) -> Base:
@@ -67,20 +97,20 @@ def find_base(given: str, use: Use) -> Base:
     not used.
     """
     folder = _folder(given, use)
-    configs, weights, variants = {}, {}, set()
+    configs, weights = {}, {}
     for name in ("unet", "vae"):
         configs[name] = _config(folder / name / "config.json", use)
         weights[name] = weights_of(folder / name, use)
-        variants.add("fp16" if weights[name].name == NAMES[1] else None)
     configs["scheduler"] = _config(folder / "scheduler" / "scheduler_config.json", use)
     check_unet(configs["unet"], use, given)
     for name in ("unet", "vae"):
         check_keys(configs[name], header(weights[name]), name, str(weights[name]))
-    return Base(folder, configs, weights, "fp16" if variants == {"fp16"} else None)
+    scheduler_of(configs["scheduler"], str(folder))
+    return Base(folder, configs, weights)
 
 
-def check_controlnet(folder: Path) -> str | None:
-    """The variant ("fp16" or None) of a published ControlNet for SD 1.5. InputError when a file or a tensor is missing
+def check_controlnet(folder: Path) -> Path:
+    """The weights of a published ControlNet for SD 1.5. InputError when a file or a tensor is missing
     or unlike its configuration: diffusers would only warn, and train what it made up."""
     config = _config(folder / "config.json", "controlnet")
     weights = weights_of(folder, "controlnet")
@@ -90,7 +120,7 @@ def check_controlnet(folder: Path) -> str | None:
             download("controlnet"),
         )  # fmt: skip
     check_keys(config, header(weights), "controlnet", str(weights))
-    return "fp16" if weights.name == NAMES[1] else None
+    return weights
 
 
 def weights_of(folder: Path, use: Kind) -> Path:
@@ -263,7 +293,7 @@ def _config(path: Path, use: Kind) -> dict[str, Any]:
         raise InputError(f"{path} does not exist", f"a folder of diffusers with {holds}", download(use))
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error})", "a model's configuration", download(use)) from error
     if not isinstance(found, dict):
         raise InputError(f"{path} is no mapping", "a model's configuration", download(use))

@@ -133,7 +133,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         about = json.loads(path.read_text(encoding="utf-8"))
         files = dict(about["files"])
         whole = _is_whole(about)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error})", "what training wrote", "train again") from error
     if not whole:
         raise InputError(f"{path} tells of no training that is known", "what this Flawsmith wrote", "train again")
@@ -148,7 +148,8 @@ def read_about(folder: Path) -> dict[str, Any]:
 def _is_whole(about: Mapping[str, Any]) -> bool:
     """Whether everything that loading needs is there and may be so."""
     types = about["types"]
-    named = isinstance(types, list) and types[:1] == [GOOD] and len(set(types)) == len(types)
+    named = isinstance(types, list) and types[:1] == [GOOD] and all(isinstance(t, str) for t in types)
+    named = named and len(set(types)) == len(types)
     counts = all(_is_count(about[k]) and about[k] > 0 for k in ("tokens", "width", "size"))
     files = {TABLE} | ({LORA} if about["rank"] else set()) | ({CONTROL} if about["use"] == "sd15-controlnet" else set())
     named &= _is_count(about["rank"]) and isinstance(about["use"], str) and about["use"] in CHANNELS

@@ -11,7 +11,16 @@ import torch
 from torch import nn
 
 from core.errors import InputError
-from defects.generative.sd15.files import Base, Use, buildable, check_controlnet, diffusers, find_base, model_class
+from defects.generative.sd15.files import (
+    Base,
+    Use,
+    check_controlnet,
+    diffusers,
+    find_base,
+    model_class,
+    scheduler_of,
+    variant_of,
+)
 from defects.generative.sd15.learned import (
     CONTROL,
     LORA,
@@ -76,11 +85,13 @@ def networks(
 ) -> Networks:
     """Fresh adapters, table and, for ControlNet, a copy of the U-Net's encoder or a published one, ready to train."""
     d = diffusers()
-    kw = {"local_files_only": True, "use_safetensors": True, "variant": base.variant}
-    unet = d.UNet2DConditionModel.from_pretrained(str(base.folder), subfolder="unet", **kw)
-    vae = d.AutoencoderKL.from_pretrained(str(base.folder), subfolder="vae", **kw)
-    with buildable(f"the scheduler's configuration of {base.folder}"):
-        scheduler = d.DDIMScheduler.from_config(dict(base.configs["scheduler"]), clip_sample=False)
+    unet, vae = (
+        kind.from_pretrained(
+            str(base.folder), subfolder=name, local_files_only=True, use_safetensors=True, variant=base.variant(name)
+        )
+        for name, kind in (("unet", d.UNet2DConditionModel), ("vae", d.AutoencoderKL))
+    )
+    scheduler = scheduler_of(base.configs["scheduler"], str(base.folder))
     for module in (unet, vae):
         module.requires_grad_(False).eval()
     with torch.random.fork_rng(devices=[]):
@@ -120,7 +131,7 @@ def _controlnet(unet: Any, published: Path | None) -> Any:
     kind = model_class("controlnet")
     if published is None:
         return kind.from_unet(unet, conditioning_channels=3)
-    variant = check_controlnet(published)
+    variant = variant_of(check_controlnet(published))
     made = kind.from_pretrained(str(published), local_files_only=True, use_safetensors=True, variant=variant)
     if made.config.cross_attention_dim != unet.config.cross_attention_dim or made.config.in_channels != 4:
         raise InputError(

@@ -4,6 +4,7 @@ on one machine: every step draws from a seed of its own, and weights, moments, a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from defects.generative.painter import GOOD
 from defects.generative.sd15.backend import check_sampling
 from defects.generative.sd15.batches import Batch, drawn
 from defects.generative.sd15.blend import blocks
-from defects.generative.sd15.files import Base, Use
+from defects.generative.sd15.files import Base, Use, check_controlnet, fingerprint
 from defects.generative.sd15.learned import (
     load_tensors,
     load_texts,
@@ -53,8 +54,14 @@ def train(
 ) -> Path:
     """Train into `out`, or go on with it; returns `out`, which holds what `Sd15Painter` takes.
 
-    InputError when `out` holds another training. RenderError for a loss that is no number or too little memory.
+    InputError when `out` holds another training, and without photographs of GOOD: what is painted is told from what
+    would stand there anyway. RenderError for a loss or gradients that are no numbers, or too little memory.
     """
+    if not any(e.damage == GOOD for e in examples):
+        raise InputError(
+            f"{len(examples)} examples, none of them without damage", f"photographs in a folder '{GOOD}' too",
+            "add some of the same parts: labels are measured against what the model paints for them",
+        )  # fmt: skip
     if use == "sd15" and settings.rank == 0:
         raise InputError("rank 0 for inpainting", "a rank of at least 1", "raise --rank")
     if use == "sd15" and controlnet is not None:
@@ -63,6 +70,7 @@ def train(
     nets = networks(base, use, types_of(examples), tokens=settings.tokens, rank=settings.rank, seed=settings.seed,
                     controlnet=controlnet)  # fmt: skip
     identity = sha256_json({"settings": settings.identity(), "types": nets.table.types, "base": base.print, "use": use,
+                            "controlnet": None if controlnet is None else fingerprint(check_controlnet(controlnet)),
                             "examples": [print_of(e) for e in examples]})  # fmt: skip
     if settings.strips_every:
         check_sampling(nets, settings.size, settings.sample_steps, settings.guidance)
@@ -88,6 +96,11 @@ def train(
     return out
 
 
+def scaler_of(settings: TrainSettings) -> torch.amp.GradScaler:
+    """Keeps small gradients of half precision from vanishing."""
+    return torch.amp.GradScaler("cuda", enabled=settings.precision == "float16")
+
+
 class _Run:
     """Weights, moments and averages between two steps."""
 
@@ -99,7 +112,7 @@ class _Run:
         rest = [p for n, p in self.learned.items() if not n.startswith("table.")]
         groups = [{"params": table, "lr": settings.table_rate, "weight_decay": 0.0}, {"params": rest}]
         self.optimizer = torch.optim.AdamW(groups, settings.learning_rate, weight_decay=settings.weight_decay)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=settings.precision == "float16")
+        self.scaler = scaler_of(settings)
         self.step, self.losses = 0, []
 
     def one(self, examples: Sequence[Example]) -> float:
@@ -119,11 +132,14 @@ class _Run:
                 self.scaler.scale(loss).backward()
             total += float(loss.detach())
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(list(self.learned.values()), s.clip)
+        steep = float(torch.nn.utils.clip_grad_norm_(list(self.learned.values()), s.clip))
+        steep = 0.0 if self.scaler.is_enabled() else steep  # a scaler leaves such steps out, and scales by less
+        if not math.isfinite(total + steep):
+            raise RenderError(
+                f"step {self.step} had a loss of {total:g}, gradients of {steep:g}", "numbers", "lower --learning-rate"
+            )
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if not total < float("inf"):
-            raise RenderError(f"step {self.step} had a loss of {total}", "a number", "lower --learning-rate")
         self.step += 1
         decay = min(s.ema, (1 + self.step) / (10 + self.step))
         for name, p in self.learned.items():
@@ -138,8 +154,7 @@ class _Run:
         for n, p in self.learned.items():
             for key, value in self.optimizer.state[p].items():
                 state[f"{key}.{n}"] = torch.as_tensor(value).reshape(-1) if key == "step" else value
-        scale = self.scaler.get_scale() if self.scaler.is_enabled() else 1.0
-        told = {"step": self.step, "identity": self.identity, "losses": self.losses, "scale": scale}
+        told = {"step": self.step, "identity": self.identity, "losses": self.losses, "scaler": self.scaler.state_dict()}
         save_tensors(self.out / STATE, state, {TOLD: json.dumps(told)})
 
     def keep(self, base: Base) -> None:
@@ -191,20 +206,22 @@ class _Run:
             }
         self.step, self.losses = told["step"], told["losses"]
         if self.scaler.is_enabled():
-            self.scaler = torch.amp.GradScaler("cuda", init_scale=told["scale"])
+            self.scaler.load_state_dict(told["scaler"])
 
     def averaged(self) -> _Averaged:
         return _Averaged(self.learned, self.average)
 
 
 def told_in(path: Path) -> dict[str, Any]:
-    """Step, identity, losses and scale of the gradients in a state's header. InputError for a file that is cut, or of
+    """Step, identity, losses and the gradients' scaler in a state's header. InputError for a file that is cut, or of
     something else."""
     try:
         told = json.loads(load_texts(path)[TOLD])
+        scaler = {str(k): v for k, v in told["scaler"].items()}
+        assert all(isinstance(v, int | float) for v in scaler.values()), "a scaler of other than numbers"
         return {"step": int(told["step"]), "identity": str(told["identity"]),
-                "losses": [float(v) for v in told["losses"]], "scale": float(told["scale"])}  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
+                "losses": [float(v) for v in told["losses"]], "scaler": scaler}  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError, RecursionError) as error:
         raise InputError(
             f"{path} does not say how far a training is ({error})", "a state that this Flawsmith wrote",
             "choose another --out",

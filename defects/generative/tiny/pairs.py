@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -55,17 +57,46 @@ class Pairs:
 def read_pairs(folder: Path, held_out: bool) -> Pairs:
     """All training pairs of a folder and its subfolders, or those held out. InputError when there are none."""
     shards = sorted(folder.rglob("pairs-*.npz"), key=lambda p: p.name)
-    found = [p for p in shards if (int(p.stem[-5:]) % HOLD_OUT == 0) == held_out]
+    found = [p for p in shards if (_number(p) % HOLD_OUT == 0) == held_out]
     if not found:
         raise InputError(f"{folder} has no {'held-out ' if held_out else ''}shards", "pairs-*.npz", "run make_pairs.py")
     rows: dict[str, list[np.ndarray]] = {}
     for path in found:
+        for name, values in _shard(path).items():
+            rows.setdefault(name, []).append(values)
+    try:
+        return Pairs(**{name: np.concatenate(parts) for name, parts in rows.items()})
+    except ValueError as error:
+        raise InputError(f"the shards of {folder} do not fit together ({error})", "those of one make_pairs.py",
+                         "move the others away") from error  # fmt: skip
+
+
+def _shard(path: Path) -> dict[str, np.ndarray]:
+    """Fields of `Pairs`. InputError for a file that make_pairs.py has not written; no pickle is read."""
+    try:
         with np.load(path) as shard:
-            for name in ("clean", "change", "mask", "part", "mm_per_px"):
-                rows.setdefault(name, []).append(shard[name])
+            found = {name: shard[name] for name in ("clean", "change", "mask", "part", "mm_per_px")}
             kinds = [type_of(str(k), str(b)) for k, b in zip(shard["kind"], shard["blueprint"], strict=True)]
-            rows.setdefault("kind", []).append(np.array(kinds, dtype="U32"))
-    return Pairs(**{name: np.concatenate(parts) for name, parts in rows.items()})
+        found["kind"] = np.array(kinds, dtype="U32")
+        shape = found["mask"].shape
+        assert len(shape) == 3 and shape[1] == shape[2], f"masks of {shape}"
+        wanted = {"clean": (*shape, 3), "change": (*shape, 3), "part": shape, "mm_per_px": shape[:1], "kind": shape[:1]}
+        for name, of in wanted.items():
+            assert found[name].shape == of, f"{name} of {found[name].shape}, not {of}"
+        types = {"clean": np.uint8, "change": np.int16, "mask": bool, "part": bool}
+        for name, of in types.items():
+            assert found[name].dtype == of, f"{name} of {found[name].dtype}, not {np.dtype(of)}"
+    except (OSError, ValueError, KeyError, EOFError, AssertionError, BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} holds no pairs ({reason})", "a shard of make_pairs.py", "delete it") from error
+    return found
+
+
+def _number(shard: Path) -> int:
+    digits = shard.stem.rpartition("-")[2]
+    if not digits.isdecimal():
+        raise InputError(f"{shard} has no number", "pairs-00012.npz", "rename it, or move it away")
+    return int(digits)
 
 
 def framed(pairs: Pairs, config: TinyConfig, seed: int) -> Pairs:

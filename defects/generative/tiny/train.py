@@ -262,9 +262,10 @@ def restore(state: State, path: Path, config: TinyConfig, how: Training, origin:
         with safe_open(path, "pt") as stream:
             told = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name).to(how.device) for name in stream.keys()}  # noqa: SIM118
-        before, step = json.loads(told["training"]), int(told["step"])
-        line = json.loads(told.get("line", "{}")) or {"step": step}
-    except (SafetensorError, KeyError, ValueError) as error:
+        before, line, step = json.loads(told["training"]), json.loads(told["line"]), int(told["step"])
+        assert isinstance(before, dict) and isinstance(line, dict), "no mappings"
+        assert line["step"] == step, f"a line of step {line['step']} at step {step}"
+    except (SafetensorError, KeyError, ValueError, TypeError, AssertionError, RecursionError) as error:
         raise InputError(
             f"{path} is no checkpoint ({' '.join(str(error).split())[:120]})", "one that a training wrote",
             "delete it to begin again, or use another folder",
@@ -280,10 +281,16 @@ def restore(state: State, path: Path, config: TinyConfig, how: Training, origin:
     def part(name: str) -> dict[str, torch.Tensor]:
         return {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
-    refuse_unlike(path.name, part("net"), state.net.state_dict())
+    network = state.net.state_dict()
+    parameters = dict(state.net.named_parameters())
+    moments = {m: part(m) for m in ("exp_avg", "exp_avg_sq", "step")}
+    steps = {name: parameter.new_zeros(()) for name, parameter in parameters.items()}
+    for name, wanted in (("net", network), ("mean", network)):
+        refuse_unlike(f"{path.name}, {name}", part(name), wanted)
+    for name, wanted in (("exp_avg", parameters), ("exp_avg_sq", parameters), ("step", steps)):
+        refuse_unlike(f"{path.name}, {name}", moments[name], wanted)
     state.net.load_state_dict(part("net"))
     state.mean = part("mean")
-    moments = {m: part(m) for m in ("exp_avg", "exp_avg_sq", "step")}
     for name, parameter in state.net.named_parameters():
         state.optimizer.state[parameter] = {
             m: v[name].cpu() if m == "step" else v[name].clone(memory_format=torch.preserve_format)

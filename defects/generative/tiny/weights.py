@@ -97,7 +97,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], TinyConfig, dict[str, st
     return tensors, config, header
 
 
-def refuse_unlike(name: str, given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+def refuse_unlike(name: str, given: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
     """InputError unless both hold the same names with the same shapes: nothing is left as it was initialised."""
     missing, more = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
     other = [k for k in wanted if k in given and given[k].shape != wanted[k].shape]
