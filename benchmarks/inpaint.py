@@ -310,7 +310,7 @@ def _asked() -> argparse.Namespace:
     asked.tiny = asked.tiny if asked.tiny is None or asked.tiny.name else ""
     asked.sampling = 2 if asked.quick else None
     if asked.quick:
-        asked.count, asked.random, asked.seeds, asked.steps, asked.judge_steps = 16, 12, 2, 3, 3
+        asked.count, asked.random, asked.seeds, asked.steps, asked.judge_steps = 16, 4, 2, 3, 3
     return asked
 
 

@@ -9,9 +9,11 @@ import pytest
 import torch
 import trimesh
 
+from core.seeds import child
 from recon.finish import finished
 from recon.fit import Settings, Stage, preset, reconstruct
 from recon.fit.settings import Finish
+from recon.hashgrid import HashGrid, HashLayout
 from recon.montecarlo.denoise import denoised
 from recon.montecarlo.environment import Environment
 from recon.montecarlo.estimator import Points, shade
@@ -45,6 +47,21 @@ def test_a_whole_fit_as_the_command_makes_it() -> None:
 
 def noise(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(8))
+
+
+def test_the_hash_grid_and_its_gradients() -> None:
+    points, found = noise(500, 3).clamp(-1, 1), []
+    for device in ("cpu", "cuda"):
+        start = torch.tensor([0.2, -0.1, 0.4], device=device)
+        grid = HashGrid.start(HashLayout(log2_entries=10), (-1.0, -1.0, -1.0), 2.0, start, child(0, "paint"))
+        at = points.to(device).clone().requires_grad_()
+        colour = grid.logits(at)
+        (colour**2).sum().backward()
+        gradients = [t.grad for t in (at, *grid.raw)]
+        found.append([v.detach().cpu() for v in (colour, *(g for g in gradients if g is not None))])
+    assert len(found[0]) == 7
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_the_surface_and_its_gradients() -> None:
