@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 import numpy as np
+from PIL import Image, TiffImagePlugin
 
 from core.colour import linear_from_srgb
 from core.errors import InputError
 from core.files import sha256_bytes
 
 Encoding = Literal["srgb", "linear"]
+PHOTOMETRIC, ORIENTATION, EXTRA_SAMPLES = 262, 274, 338
+WHITE_IS_ZERO, STRAIGHT_ALPHA = 0, 2
+"""Tags of TIFF Revision 6.0, 1992, and their values."""
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -30,9 +36,46 @@ def read_pixels(path: Path) -> np.ndarray:
     if array is None:
         raise InputError(f"{path} cannot be decoded", "a whole PNG, JPEG, TIFF or WebP", "copy or convert it again")
     _photograph(array, path)
+    tiff = _refuse_unsure(data.tobytes(), array, path)
+    if tiff and array.dtype == np.uint8 and array.shape[2:] == (4,):  # OpenCV gives them multiplied by alpha
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGBA"))
     if array.ndim == 2:
         return array[:, :, None]
     return array[:, :, [2, 1, 0, 3][: array.shape[2]]] if array.shape[2] in (3, 4) else array[:, :, :1]
+
+
+def _refuse_unsure(data: bytes, array: np.ndarray, path: Path) -> bool:
+    """Whether the file is a TIFF. InputError where OpenCV gives other pixels than are stored: it turns a TIFF by its
+    orientation, does not know of 16 bits which end is white, takes any fourth channel for alpha, and swaps the bytes of
+    16 bits beside a PNG's transparent colour (4.11)."""
+    tiff, why = data[:4] in (b"II*\0", b"MM\0*"), ""
+    if tiff:
+        tags = _tags(data, path)
+        extra = tuple(np.atleast_1d(tags.get(EXTRA_SAMPLES, ())))
+        if tags.get(ORIENTATION, 1) != 1:
+            why = f"is turned or mirrored by its orientation tag, {tags[ORIENTATION]}"
+        elif array.dtype == np.uint16 and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            why = "has 16 bits of which 0 is white"
+        elif array.shape[2:] == (4,) and extra[:1] != (STRAIGHT_ALPHA,):
+            why = "has a fourth channel that is no plain alpha"
+    elif array.dtype == np.uint16 and b"tRNS" in data[: data.find(b"IDAT")]:
+        why = "has 16 bits and one transparent colour"
+    if why:
+        raise InputError(f"{path} {why}", "pixels as they were calibrated", "convert it to a plain PNG")
+    return tiff
+
+
+def _tags(data: bytes, path: Path) -> dict[int, Any]:
+    """Of a TIFF's first picture."""
+    try:
+        found = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        stream = io.BytesIO(data)
+        stream.seek(found.next)
+        found.load(stream)
+        return dict(found)
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, struct.error) as error:
+        raise InputError(f"{path} has tags that cannot be read ({error})", "a whole TIFF", "write it again") from error
 
 
 def same_pixels(first: Path, second: Path) -> bool:

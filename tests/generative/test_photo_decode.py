@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image, ImageCms
 from core.errors import InputError
 from defects.generative.photo import check_mask, read_marks, read_photo
 from tests.generative.test_photo_files import PIXELS, H, W, saved
-from tests.generative.tiff_files import write_tiff
+from tests.picture_files import deep_png, write_tiff
 
 DEEP = PIXELS.astype(np.uint16) * 257
 WHITE_ZERO, BLACK_ZERO, RGB, CMYK = 0, 1, 2, 5
@@ -85,19 +84,6 @@ def test_deep_colours_other_than_red_green_blue_are_refused(tmp_path: Path) -> N
     ink = np.zeros((H, W, 4), np.uint16)
     with pytest.raises(InputError, match=r"p\.tif holds 16 bits a channel in CMYK"):
         read_photo(write_tiff(tmp_path / "p.tif", ink, CMYK))
-
-
-def deep_png(path: Path, values: np.ndarray, clear: tuple[int, ...]) -> Path:
-    """16 bits; one colour transparent."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 0 if values.ndim == 2 else 2, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    chunks = [(b"IHDR", head), (b"tRNS", struct.pack(f">{len(clear)}H", *clear)), (b"IDAT", zlib.compress(rows))]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in [*chunks, (b"IEND", b"")]))
-    return path
 
 
 def test_a_transparent_value_of_sixteen_bits(tmp_path: Path) -> None:

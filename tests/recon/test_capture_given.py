@@ -14,12 +14,14 @@ import pytest
 import yaml
 
 from core.errors import InputError
+from core.seeds import child
 from recon.capture import colmap, folder, llff, middlebury, nerf
 from recon.capture.boards import Board, opencv_board
 from recon.capture.follow import follow
 from recon.capture.pixels import read_pixels
 from recon.capture.source import image_size
 from recon.merge.load import told_registered
+from tests.picture_files import deep_png, write_tiff
 
 POSE = [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 5], [0, 0, 0, 1]]
 
@@ -300,3 +302,42 @@ def test_an_even_part_cannot_be_followed(monkeypatch: pytest.MonkeyPatch, rng: n
     monkeypatch.setattr(cv2, "findFundamentalMat", none)
     picture = cv2.GaussianBlur(rng.uniform(0, 255, (120, 120)).astype(np.uint8), (0, 0), 1.5)
     assert follow([picture] * 3, [np.ones((120, 120))] * 3, False).points == 0
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("unit", [1, 257])
+def test_tiff_is_read_as_it_is_stored(tmp_path: Path, order: str, unit: int) -> None:
+    rng = child(3, "pixels")
+    stored = (rng.integers(0, 256, (20, 30, 4)) * unit).astype(np.uint8 if unit == 1 else np.uint16)
+    grey = write_tiff(tmp_path / "g.tif", stored[..., 0], 1, order=order)
+    colour = write_tiff(tmp_path / "c.tif", stored[..., :3], 2, order=order)
+    clear = write_tiff(tmp_path / "a.tif", stored, 2, extra=2, order=order)
+    assert np.array_equal(read_pixels(grey)[..., 0], stored[..., 0])
+    assert np.array_equal(read_pixels(colour), stored[..., :3])
+    assert np.array_equal(read_pixels(clear), stored)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "orientation", "channels", "extra", "said"),
+    [
+        (2, 3, 3, None, "turned or mirrored by its orientation tag, 3"),
+        (2, 6, 3, None, "turned or mirrored by its orientation tag, 6"),
+        (0, 1, 1, None, "16 bits of which 0 is white"),
+        (2, 1, 4, 0, "a fourth channel that is no plain alpha"),
+        (2, 1, 4, 1, "a fourth channel that is no plain alpha"),
+    ],
+)
+def test_pixels_that_are_not_decoded_as_stored_are_refused(
+    tmp_path: Path, photometric: int, orientation: int, channels: int, extra: int | None, said: str
+) -> None:
+    stored = np.full((20, 30, channels), 40000, np.uint16)
+    values = stored[..., 0] if channels == 1 else stored
+    path = write_tiff(tmp_path / "p.tif", values, photometric, orientation, extra)
+    with pytest.raises(InputError, match=rf"p\.tif .*{said}"):
+        read_pixels(path)
+
+
+def test_a_deep_png_with_one_transparent_colour_is_refused(tmp_path: Path) -> None:
+    path = deep_png(tmp_path / "p.png", np.full((20, 30, 3), 1000, np.uint16), (5, 5, 5))
+    with pytest.raises(InputError, match=r"p\.png has 16 bits and one transparent colour"):
+        read_pixels(path)

@@ -1,8 +1,9 @@
-"""TIFF files of one strip, as cameras and labelling tools write them and Pillow cannot."""
+"""Files as cameras and labelling tools write them and Pillow cannot: TIFF of one strip, deep PNG."""
 
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -32,4 +33,17 @@ def write_tiff(
         entries += struct.pack(order + "HHI", tag, 4 if wide else 3, len(found)) + value.ljust(4, b"\0")
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIH", 42, 8, len(tags))
     path.write_bytes(head + entries + b"\0" * 4 + more + data)
+    return path
+
+
+def deep_png(path: Path, values: np.ndarray, clear: tuple[int, ...]) -> Path:
+    """16 bits; one colour transparent."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 0 if values.ndim == 2 else 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [(b"IHDR", head), (b"tRNS", struct.pack(f">{len(clear)}H", *clear)), (b"IDAT", zlib.compress(rows))]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in [*chunks, (b"IEND", b"")]))
     return path
