@@ -130,7 +130,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not exist", "a YAML file", "check the path")
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates and numbers that are none
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} is not YAML ({reason})", "plain YAML without tags and doubled keys", "fix that line"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -71,7 +72,7 @@ def assemble(
         for number, name in enumerate(names):
             made = any(s.room_from_part is None for s in shots)
             _refuse_axis(source, sessions[name], [v for v in views if v.session == number], made)
-    views, more = _with_masks(views, {n: source.plates[n] for n in names if n in source.plates}, names, linear_from)
+    views, more = _with_masks(views, shots, source.plates, linear_from)
     notes += more
     digest = sha256_json({
         "poses": _digest(source.path), "images": [sha256_file(s.image) for s in shots],
@@ -105,7 +106,8 @@ def _refuse_axis(source: Source, session: Session, views: Sequence[View], made: 
 def _digest(path: Path) -> str:
     if path.is_file():
         return sha256_file(path)
-    return sha256_json({p.name: sha256_file(p) for p in sorted(path.iterdir()) if p.is_file()})
+    files = {os.fsencode(p.name).decode(errors="backslashreplace"): p for p in sorted(path.iterdir()) if p.is_file()}
+    return sha256_json({name: sha256_file(p) for name, p in files.items()})
 
 
 def _view(
@@ -149,20 +151,30 @@ def _mask(source: Source, shot: Shot, colour: np.ndarray, alpha: np.ndarray | No
 
 
 def _with_masks(
-    views: list[View], plates: dict[str, Path], names: list[str], linear_from: Encoding
+    views: list[View], shots: Sequence[Shot], plates: Mapping[str, Path], linear_from: Encoding
 ) -> tuple[list[View], list[str]]:
-    """Masks made for the views that have none: against their session's empty plate, else by GrabCut from the hull."""
+    """Masks made for the views that have none: against their session's empty plate, seen through the same lens, else by
+    GrabCut from the hull."""
     bare = [i for i, v in enumerate(views) if np.isnan(v.mask).any()]
     if not bare:
         return views, []
     notes, left = [], []
+    empty: dict[Path, np.ndarray] = {}
     for i in bare:
-        plate = plates.get(names[views[i].session])
+        shot, plate = shots[i], plates.get(shots[i].session)
         if plate is None:
             left.append(i)
             continue
-        empty = resized(linear_rgba(plate, linear_from)[0], views[i].size)
-        views[i] = replace(views[i], mask=plate_mask(views[i].image, empty))
+        if plate not in empty:
+            empty[plate] = linear_rgba(plate, linear_from)[0]
+        (h, w), (height, width) = empty[plate].shape[:2], shot.size
+        if abs(w * height - h * width) > 1.5 * max(h, w, height, width):
+            raise InputError(
+                f"{plate} has {w}x{h} pixels, and its photograph {shot.image.name} {width}x{height}",
+                "an empty plate of the photographs' proportions", "photograph it with the same camera, uncropped",
+            )  # fmt: skip
+        table = undistorted(resized(empty[plate], shot.size), shot.intrinsics, shot.distortion, shot.fisheye)
+        views[i] = replace(views[i], mask=plate_mask(views[i].image, resized(table, views[i].size)))
     if len(left) < len(bare):
         notes.append(f"{len(bare) - len(left)} masks made against the empty plate")
     if left:

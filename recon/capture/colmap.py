@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.errors import InputError
 from recon.capture.poses import rigid
-from recon.capture.source import Shot, Source, find_mask, image_size, inside, pinhole
+from recon.capture.source import Shot, Source, find_mask, image_size, inside, of_stored, pinhole
 
 PLACES = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "dense/sparse")
 
@@ -41,10 +40,13 @@ def read(folder: Path) -> Source:
         import pycolmap
     except ImportError as error:
         raise InputError("pycolmap is not installed", "pycolmap for COLMAP models", "pip install pycolmap") from error
-    _refuse_cut(folder / "points3D.bin")
+    _refuse_cut(folder / "points3D.bin", _after_point)
+    _refuse_cut(folder / "images.bin", _after_image)
     try:
         model = pycolmap.Reconstruction(str(folder))
-    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        names = [i.name for i in model.images.values()]  # decoded here
+        assert all(names), "an image without a name"
+    except (ValueError, RuntimeError, IndexError, MemoryError, AssertionError) as error:
         raise InputError(
             f"{folder} is no COLMAP model ({error})", "cameras, images, points3D", "write it again"
         ) from error
@@ -58,20 +60,32 @@ def read(folder: Path) -> Source:
     return Source("colmap", folder, shots, False, "unknown: COLMAP models have no unit", notes=notes)
 
 
-def _refuse_cut(path: Path) -> None:
-    """InputError unless the points fill their file: pycolmap allocates what a cut or empty one seems to ask for. A
-    point is an id, three coordinates, a colour, an error (43 bytes), and a track's length and elements of 8 bytes each
-    (COLMAP, src/colmap/scene/reconstruction_io.cc)."""
+def _refuse_cut(path: Path, after: Callable[[bytes, int], int]) -> None:
+    """InputError unless the records fill their file: pycolmap allocates what a cut or empty one seems to ask for.
+    after: where the record that begins at a byte ends (COLMAP, src/colmap/scene/reconstruction_io.cc)."""
     if not path.is_file():
         return
     data = path.read_bytes()
     at, whole = 8, len(data) >= 8
     for _ in range(int.from_bytes(data[:8], "little") if whole else 0):
-        at += 51 + 8 * int.from_bytes(data[at + 43 : at + 51], "little")
+        at = after(data, at)
         if at > len(data):
             break
     if not whole or at != len(data):
-        raise InputError(f"{path} is cut or damaged", "all points that it counts", "copy it or write the model again")
+        raise InputError(f"{path} is cut or damaged", "all that it counts", "copy it or write the model again")
+
+
+def _after_point(data: bytes, at: int) -> int:
+    """An id, three coordinates, a colour, an error (43 bytes), and a track's length and elements of 8 bytes each."""
+    return at + 51 + 8 * int.from_bytes(data[at + 43 : at + 51], "little")
+
+
+def _after_image(data: bytes, at: int) -> int:
+    """An id, a pose and a camera (64 bytes), a name that ends with 0, and points with their count, 24 bytes each."""
+    end = data.find(b"\0", at + 64)
+    if end < 0:
+        return len(data) + 1
+    return end + 9 + 24 * int.from_bytes(data[end + 1 : end + 9], "little")
 
 
 def _root(folder: Path) -> Path:
@@ -96,7 +110,7 @@ def _shot(root: Path, image: Any) -> Shot:
     path = inside(root / "images", image.name, f"image {image.image_id}")
     size = image_size(path)
     k = pinhole(camera.focal_length_x, camera.focal_length_y, camera.principal_point_x, camera.principal_point_y)
-    k = np.diag([size[1] / camera.width, size[0] / camera.height, 1.0]) @ k
+    k = of_stored(k, (camera.height, camera.width), size, image.name, f"camera {camera.camera_id}")
     values = tuple(float(camera.params[i]) for i in _DISTORTION[name])
     distortion = (*values, *(0.0,) * (4 - len(values))) if any(values) else ()
     pose = image.cam_from_world()

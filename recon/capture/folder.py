@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,19 +107,21 @@ def read(path: Path, session: str | None = None) -> Source:
     if chosen.empty_plate is not None and not inside(path.parent, chosen.empty_plate, f"{path}: empty_plate").is_file():
         given = f"empty_plate {chosen.empty_plate} does not exist"
         raise InputError(given, "a photograph of the empty table", "correct capture.yaml")
-    images = _images(path.parent, chosen)
+    plates = [path.parent / s.empty_plate for s in told.sessions if s.empty_plate is not None]
+    images = _images(path.parent, chosen, plates)
     size = _one_size(images)
     k, origin = _intrinsics(told.camera, images[0], size)
     make = _from_board if told.board is not None else _from_texture
     return make(path, told, chosen, images, size, k, origin)
 
 
-def _images(folder: Path, session: SessionFile) -> list[Path]:
-    skipped = {session.empty_plate}
+def _images(folder: Path, session: SessionFile, plates: Sequence[Path]) -> list[Path]:
+    """plates: photographs without the part, of every session."""
+    skipped = {p.resolve() for p in plates}
     found = sorted(
         p
         for p in _matching(folder, session.images)
-        if p.suffix.lower() in IMAGE_SUFFIXES and p.name not in skipped and not p.stem.endswith("_mask")
+        if p.suffix.lower() in IMAGE_SUFFIXES and p.resolve() not in skipped and not p.stem.endswith("_mask")
     )
     if len(found) < 6:
         raise InputError(
@@ -186,9 +190,12 @@ def _exif_focal(path: Path, size: tuple[int, int]) -> float | None:
     """Pixels, from the 35 mm equivalent: the same angle over the diagonal of 36 mm x 24 mm (EXIF 2.3, tag 0xA405)."""
     if path.suffix.lower() == ".exr":
         return None
-    with Image.open(path) as image:
-        value = image.getexif().get_ifd(0x8769).get(0xA405)
-    return float(value) / np.hypot(36, 24) * float(np.hypot(*size)) if value else None
+    try:
+        with Image.open(path) as image:
+            value = float(image.getexif().get_ifd(0x8769).get(0xA405) or 0)
+    except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError, struct.error):
+        return None  # as if nothing were said: the focal length is then found, or asked for
+    return value / np.hypot(36, 24) * float(np.hypot(*size)) if 0 < value < np.inf else None
 
 
 def _from_board(

@@ -87,6 +87,9 @@ def mapping(where: str, key: str, value: Any) -> dict[str, Any]:
 
 
 def _wrong(where: str, key: str, value: Any, expected: str, said: str = "") -> InputError:
-    shown = json.dumps(value, default=str)
+    try:
+        shown = json.dumps(value, default=str)
+    except RecursionError:
+        shown = "nested too deeply"
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return InputError(f"{where}: {key} {said or f'is {shown}'}", expected, f"correct {key} or export the file again")

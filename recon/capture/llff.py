@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from tokenize import TokenError
 from zipfile import BadZipFile
@@ -12,7 +13,7 @@ import numpy as np
 
 from core.errors import InputError
 from recon.capture.poses import rigid
-from recon.capture.source import IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, pinhole
+from recon.capture.source import IMAGE_SUFFIXES, Shot, Source, find_mask, image_size, of_stored, pinhole
 
 
 def recognise(path: Path) -> Path | None:
@@ -25,14 +26,14 @@ def read(path: Path) -> Source:
     length in pixels); camera to world (github.com/Fyusion/LLFF, README)."""
     table = _table(path)
     folder = path.parent / "images"
-    images = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    images = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
     rows, notes = _rows(folder, images, len(table))
     shots = []
     for image, number in zip(images, rows, strict=True):
         matrix = _matrix(path, number, table[number])
         height, width, focal = matrix[:, 4]
         size = image_size(image)
-        k = np.diag([size[1] / width, size[0] / height, 1.0]) @ pinhole(focal, focal, width / 2, height / 2)
+        k = of_stored(pinhole(focal, focal, width / 2, height / 2), (height, width), size, image.name, path.name)
         down, right, back = matrix[:, 0], matrix[:, 1], matrix[:, 2]
         pose = np.linalg.inv(rigid(np.stack([right, down, -back], 1), matrix[:, 3]))
         shots.append(Shot(image.stem, image, find_mask(image, path.parent), k, size, pose))
@@ -72,7 +73,9 @@ def _rows(folder: Path, images: Sequence[Path], count: int) -> tuple[list[int], 
         return list(range(count)), ()
     found = [re.search(r"(\d+)$", image.stem) for image in images]
     numbers = [int(m.group(1)) for m in found if m]
-    if len(numbers) == len(images) > 1 and numbers[-1] - numbers[0] + 1 == count:
+    whole = len(numbers) == len(images) > 1 and len(images) < count
+    rising = all(a < b for a, b in pairwise(numbers))  # as text and as numbers alike
+    if whole and rising and numbers[-1] - numbers[0] + 1 == count:
         note = f"{count - len(images)} of {count} poses have no image; rows chosen by the numbers in the images' names"
         return [n - numbers[0] for n in numbers], (note,)
     raise InputError(

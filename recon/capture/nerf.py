@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,10 +16,11 @@ from recon.capture import given
 from recon.capture.given import Keys
 from recon.capture.model import Session
 from recon.capture.poses import from_opengl
-from recon.capture.source import FARTHEST, Shot, Source, find_image, find_mask, image_size, inside, pinhole
+from recon.capture.source import FARTHEST, Shot, Source, find_image, find_mask, image_size, inside, of_stored, pinhole
 
 PINHOLES = ("PERSPECTIVE", "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
 FISHEYES = ("FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "OPENCV_FISHEYE")
+FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
 TURN = ("transform_matrix", "a finite, invertible 4x4 camera-to-world matrix")
 
 Number = Annotated[float, Field(gt=-FARTHEST, lt=FARTHEST)]
@@ -151,12 +153,20 @@ def _fisheye(keys: Keys) -> bool:
             f"one of {', '.join(PINHOLES + FISHEYES)}",
             "undistort the photographs to a pinhole camera and export again",
         )
-    return model in FISHEYES
+    told = keys.get("is_fisheye")
+    if told is not None and not isinstance(told, bool):
+        raise InputError(f"{keys.where('is_fisheye')}: is_fisheye is {told!r}", "true or false", "correct is_fisheye")
+    if told is not None and keys.text("camera_model") and told != (model in FISHEYES):
+        raise InputError(
+            f"{keys.where('camera_model')}: camera_model is {model}, and is_fisheye {str(told).lower()}",
+            "both to say the same", "remove the wrong one",
+        )  # fmt: skip
+    return model in FISHEYES or bool(told)
 
 
 def _one_size(path: Path, keys: tuple[Keys, ...], shots: tuple[Shot, ...]) -> None:
     """Images of several sizes need their own intrinsics each: shared ones would be scaled by a guess."""
-    shared = [s for s, k in zip(shots, keys, strict=True) if "fl_x" not in k.own and "camera_angle_x" not in k.own]
+    shared = [s for s, k in zip(shots, keys, strict=True) if not any(key in k.own for key in FOCAL)]
     sizes = sorted({s.size for s in shared})
     if len(sizes) > 1:
         listed = " and ".join(f"{w}x{h}" for h, w in sizes[:2])
@@ -187,7 +197,10 @@ def _matrix(where: str, value: Any) -> np.ndarray:
 
 
 def _intrinsics(keys: Keys, size: tuple[int, int]) -> np.ndarray:
-    """K of the stored image; the file's own w and h, where they differ, only scale it."""
+    """K of the stored image; the file's own w and h, where they differ, only scale it. A focal length of the frame's
+    own goes before every shared one."""
+    if any(key in keys.own for key in FOCAL):
+        keys = replace(keys, shared={k: v for k, v in keys.shared.items() if k not in FOCAL})
     height, width = keys.number("h", 0) or float(size[0]), keys.number("w", 0) or float(size[1])
     fx, fy = keys.number("fl_x"), keys.number("fl_y")
     x, y = keys.number("camera_angle_x", 0, np.pi), keys.number("camera_angle_y", 0, np.pi)
@@ -202,12 +215,18 @@ def _intrinsics(keys: Keys, size: tuple[int, int]) -> np.ndarray:
         )
     cx, cy = keys.number("cx"), keys.number("cy")
     k = pinhole(fx, fx if fy is None else fy, width / 2 if cx is None else cx, height / 2 if cy is None else cy)
-    return np.diag([size[1] / width, size[0] / height, 1.0]) @ k
+    return of_stored(k, (height, width), size, keys.frame)
 
 
 def _distortion(keys: Keys, fisheye: bool) -> tuple[float, ...]:
     names = ("k1", "k2", "k3", "k4") if fisheye else ("k1", "k2", "p1", "p2", "k3")
     values = tuple(0.0 if keys.get(k) is None else keys.number(k) or 0.0 for k in names)
+    more = () if fisheye else ("k4", "k5", "k6")
+    if used := [k for k in more if keys.get(k) is not None and keys.number(k)]:
+        raise InputError(
+            f"{keys.where(used[0])}: {used[0]} without a fisheye is one thing to OpenCV and another to nerfstudio",
+            "k1, k2, p1, p2 and k3", "undistort the photographs to a pinhole camera and export again",
+        )  # fmt: skip
     return values if any(values) else ()
 
 

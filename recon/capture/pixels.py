@@ -16,6 +16,8 @@ from core.errors import InputError
 from core.files import sha256_bytes
 
 Encoding = Literal["srgb", "linear"]
+WIDEST = 32766
+"""Pixels a side that OpenCV can remap."""
 PHOTOMETRIC, ORIENTATION, EXTRA_SAMPLES = 262, 274, 338
 WHITE_IS_ZERO, STRAIGHT_ALPHA = 0, 2
 """Tags of TIFF Revision 6.0, 1992, and their values."""
@@ -103,7 +105,19 @@ def _read_exr(path: Path) -> np.ndarray:
     buffer = oiio.ImageBuf(str(path))
     if buffer.has_error:
         raise InputError(f"{path} cannot be decoded ({buffer.geterror()})", "an OpenEXR image", "write it again")
-    return np.asarray(buffer.get_pixels(oiio.FLOAT), np.float32)
+    spec = buffer.spec()
+    if (spec.x, spec.y, spec.width, spec.height) != (spec.full_x, spec.full_y, spec.full_width, spec.full_height):
+        raise InputError(
+            f"{path} holds {spec.width}x{spec.height} of {spec.full_width}x{spec.full_height} pixels (its data window)",
+            "whole photographs", "write it again without cropping",
+        )  # fmt: skip
+    names = [str(n) for n in spec.channelnames]
+    wanted = next((c for c in (["R", "G", "B"], ["Y"]) if set(c) <= set(names)), None)
+    if wanted is None:
+        raise InputError(f"{path} has the channels {', '.join(names[:8])}", "R, G, B or Y, and A",
+                         "write one layer, without its name")  # fmt: skip
+    wanted = wanted * (3 if wanted == ["Y"] and "A" in names else 1) + ["A"] * ("A" in names)
+    return np.asarray(buffer.get_pixels(oiio.FLOAT), np.float32)[:, :, [names.index(n) for n in wanted]]
 
 
 def _photograph(array: np.ndarray, path: Path) -> np.ndarray:
@@ -161,6 +175,12 @@ def undistorted(
     if not any(distortion):
         return array
     height, width = array.shape[:2]
+    if max(height, width) > WIDEST:
+        raise InputError(
+            f"a photograph of {width}x{height} pixels with lens distortion",
+            f"at most {WIDEST} a side",
+            "make it smaller",
+        )
     centred = intrinsics.copy()
     centred[:2, 2] -= 0.5
     coefficients = np.array(distortion, float)

@@ -19,6 +19,8 @@ FOCAL_OVER_SIDE = (0.2, 60.0)
 """Focal lengths outside this range of the image's longer side (136 degrees to 1 degree of view) are mistakes."""
 FARTHEST = 1e7
 """Units from the part's origin, or of any vector: lengths beyond it are mistakes, and their squares no numbers soon."""
+LONGEST = 255
+"""Bytes of one name, on the file systems in use."""
 MASK_FOLDERS = ("masks", "mask", "silhouettes")
 
 
@@ -70,7 +72,7 @@ def image_size(path: Path) -> tuple[int, int]:
     except Image.DecompressionBombError as error:
         most = f"{2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
         raise InputError(f"{path} has more than {most}", f"at most {most}", "make it smaller") from error
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         if path.suffix.lower() == ".exr":
             from recon.capture.pixels import read_pixels
 
@@ -82,6 +84,10 @@ def image_size(path: Path) -> tuple[int, int]:
 def inside(folder: Path, named: str, where: str) -> Path:
     """The file `named` below `folder`. InputError where the name leads out of it: a capture that came from elsewhere
     must not read what else is on this machine. Links are the user's own."""
+    parts = Path(named).parts
+    if not parts or max(len(os.fsencode(p)) for p in parts) > LONGEST or "\0" in named:
+        shown = named if len(named) <= 60 else f"{named[:57]}..."
+        raise InputError(f"{where} names {shown!r}", "the name of a file", "correct the names")
     if Path(named).is_absolute() or os.path.normpath(named).startswith(".."):
         raise InputError(
             f"{where} names {named}, outside {folder}", "files below the folder of the poses",
@@ -102,15 +108,38 @@ def find_image(folder: Path, named: str, where: str) -> Path:
 
 
 def find_mask(image: Path, root: Path) -> Path | None:
-    """masks/NAME.png, masks/NAME.jpg.png (COLMAP) or NAME_mask.png; None where there is none."""
-    for folder in dict.fromkeys((root, image.parent.parent, image.parent)):
-        for kind in MASK_FOLDERS:
-            for name in (f"{image.stem}.png", f"{image.name}.png", image.name, f"{image.stem}_mask.png"):
-                path = folder / kind / name
-                if path.is_file() and path != image:
-                    return path
+    """masks/NAME.png, masks/NAME.jpg.png (COLMAP) or NAME_mask.png; None where there is none. Of images/a/NAME.jpg, in
+    folders below folders, masks/a/NAME.png and the like: a masks/NAME.png would be that of images/b/NAME.jpg too."""
+    inner = image.parent.relative_to(root).parts if image.is_relative_to(root) else ()
+    if len(inner) > 1:
+        folders = [Path(*inner[1:]), Path(*inner)]
+        places = [root / kind / below for kind in MASK_FOLDERS for below in folders]
+        places += [root / inner[0] / kind / folders[0] for kind in MASK_FOLDERS]
+        places += [image.parent / kind for kind in MASK_FOLDERS]
+    else:
+        above = dict.fromkeys((root, image.parent.parent, image.parent))
+        places = [folder / kind for folder in above for kind in MASK_FOLDERS]
+    for place in places:
+        for name in (f"{image.stem}.png", f"{image.name}.png", image.name, f"{image.stem}_mask.png"):
+            path = place / name
+            if path.is_file() and path != image:
+                return path
     beside = image.with_name(f"{image.stem}_mask.png")
     return beside if beside.is_file() else None
+
+
+def of_stored(
+    k: np.ndarray, told: tuple[float, float], size: tuple[int, int], where: str, file: str = "the file"
+) -> np.ndarray:
+    """K of the stored image of `size`, from that of one of `told`, both (height, width). InputError where the two are
+    not in proportion: an image that was cropped or turned since has another camera."""
+    (h, w), (height, width) = told, size
+    if abs(w * height - h * width) > 1.5 * max(h, w, height, width):
+        raise InputError(
+            f"{where}: {file} says {w:g}x{h:g} pixels, the photograph has {width}x{height}: it was cropped or turned",
+            "photographs of the proportions that were calibrated", "restore them, or calibrate the stored ones",
+        )  # fmt: skip
+    return np.diag([width / w, height / h, 1.0]) @ k
 
 
 def pinhole(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
