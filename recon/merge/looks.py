@@ -77,23 +77,28 @@ def _colours(view: View, points: np.ndarray) -> np.ndarray:
     return np.where(within[:, None], np.log(np.maximum(found, 0) + FLOOR), np.nan)
 
 
-def likeness(first: Looks, other: Looks) -> float:
+def likeness(first: Looks, other: Looks, up: np.ndarray | None = None) -> float:
     """Correlation, -1 to 1, of the two seatings' hues; NaN where they share too little, or have one hue only.
 
     Brightness is left aside: turned over, a part of one colour is dark where it was light, and a wrong pose of a part
-    that is nearly symmetric can agree with it better than the right one.
+    that is nearly symmetric can agree with it better than the right one. A tinted lamp or table does the same to hues:
+    with the room's `up` (3,), what they owe to how far the surface looks up is left aside too.
     """
     both = (first.seen >= FEWEST_VIEWS) & (other.seen >= FEWEST_VIEWS)
     if np.count_nonzero(both) < FEWEST_POINTS:
         return float("nan")
-    a, b = _hues(first, both), _hues(other, both)
+    a, b = _hues(first, both, up), _hues(other, both, up)
     if min(a.std(0).max(), b.std(0).max()) < COLOURED:
         return float("nan")
     return float((a * b).sum() / max(np.sqrt((a**2).sum() * (b**2).sum()), 1e-12))
 
 
-def _hues(one: Looks, kept: np.ndarray) -> np.ndarray:
+def _hues(one: Looks, kept: np.ndarray, up: np.ndarray | None) -> np.ndarray:
     """(n, 2) logarithms of red and blue over green, about their mean."""
     mean = np.nanmean(one.logs[:, kept], 0)
     hues = np.stack([mean[:, 0] - mean[:, 1], mean[:, 2] - mean[:, 1]], 1)
+    if up is not None:
+        rise = (one.room[:, kept] @ up).mean(0)
+        columns = np.stack([np.ones_like(rise), rise, rise**2], 1)
+        hues -= columns @ np.linalg.lstsq(columns, hues, rcond=None)[0]
     return hues - hues.mean(0)

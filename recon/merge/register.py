@@ -14,11 +14,12 @@ from recon.merge.markers import Marker, Ties
 from recon.merge.seating import Seating
 from recon.merge.support import apart, search
 
-TRIED = 8
+GROUP_RAD = np.deg2rad(25.0)
+"""Starts nearer than this are one: parts of up to twelve like sides have ways further apart."""
+TRIED, KEPT = 20, 16
 WORTH = 1.5, 1.0
-"""Starts that miss by more than the best one's so many times, and so many pixels more, are not followed."""
+"""Poses half refined that miss by more than the best one's so many times, and so many pixels more, are not followed."""
 SAME_RAD, SAME_SHARE = np.deg2rad(2.0), 0.01
-FINAL = 3
 LIMIT_PX, LIMIT_SHARE = 1.0, 0.006
 """Outlines of a right pose miss each other by less, in pixels of the masks or over the part's diagonal, if masks are
 good."""
@@ -95,6 +96,25 @@ def register(
     )  # fmt: skip
 
 
+def likelier_elsewhere(
+    first: Seating, other: Seating, still: Pose, up: np.ndarray | None, scaled: bool = False
+) -> bool:
+    """Whether the colours of both are clearly more alike under another pose that the outlines cannot tell from `still`.
+
+    up: (3,) the table's axis in the room, where its light stood still: a tint of that light tells no pose from another.
+    """
+
+    def hue(pose: Pose) -> float:
+        return likeness(*shared(first, other, pose), up)
+
+    own = hue(still)
+    if not own < 1 - LIKELIER:
+        return False
+    held = _standing(first, other, still, exact=True)
+    rivals = [s.pose for s in standings(first, other, scaled) if not told_apart(held, s, first, other)]
+    return any(hue(p) >= max(LIKE, own + LIKELIER) for p in rivals)
+
+
 def _by_markers(first: Seating, other: Seating, ties: Ties, scaled: bool) -> Registration:
     """Markers and outlines together, near what the markers alone say."""
 
@@ -111,7 +131,8 @@ def _by_markers(first: Seating, other: Seating, ties: Ties, scaled: bool) -> Reg
 
 
 def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Standing]:
-    """Different poses, best first: of all that search finds the best refined on the grid, of those the best exactly."""
+    """Different poses, best first. The best start of each group is refined a little and only then judged: how far it
+    still is from its pose says more of a start's misses than whether that pose is right."""
     starts = search(first, other, scaled=scaled)
     poses = [Pose(r, t, float(s)) for r, t, s in zip(starts.rotations, starts.shifts, starts.scales, strict=True)]
     if not poses:
@@ -119,13 +140,20 @@ def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Stan
             "two sessions without a direction that both show", "cameras that see the part's sides", "add a ring"
         )
     soft = np.array([coherence(first, other, p).soft_px for p in poses])
-    order = [i for i in np.argsort(soft, kind="stable") if soft[i] <= WORTH[0] * soft.min() + WORTH[1]][:TRIED]
-    rough = _different([_standing(first, other, refined(first, other, poses[i], scaled=scaled)) for i in order], first)
-    kept = [s for s in rough if s.rms_px <= 2 * rough[0].rms_px + 0.25][:FINAL]
-    exact = [refined(first, other, s.pose, scaled=scaled, exact=True, rounds=6) for s in kept]
-    found = [_standing(first, other, p, exact=True) for p in exact]
-    rest = [_standing(first, other, s.pose, exact=True) for s in rough[len(kept) :]]
-    return _different(found + rest, first)
+    groups: list[Pose] = []
+    for i in np.argsort(soft, kind="stable"):
+        if all(apart(poses[i].rotation, g.rotation) > GROUP_RAD for g in groups):
+            groups.append(poses[i])
+    half = [_standing(first, other, refined(first, other, g, scaled=scaled, rounds=3)) for g in groups[:TRIED]]
+    best = min(h.rms_px for h in half)
+    half = _different([h for h in half if h.rms_px <= WORTH[0] * best + WORTH[1]], first)[:KEPT]
+    rough = _different([_standing(first, other, refined(first, other, h.pose, scaled=scaled)) for h in half], first)
+    near = [r.rms_px <= 2 * rough[0].rms_px + 0.25 for r in rough]
+    exact = [
+        refined(first, other, r.pose, scaled=scaled, exact=True, rounds=6) if n else r.pose
+        for r, n in zip(rough, near, strict=True)
+    ]
+    return _different([_standing(first, other, p, exact=True) for p in exact], first)
 
 
 def _standing(first: Seating, other: Seating, pose: Pose, exact: bool = False) -> Standing:

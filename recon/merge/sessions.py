@@ -15,7 +15,7 @@ from recon.merge.camera import Moved, moved
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import shared
 from recon.merge.markers import Marker, Ties, landmarks, ties
-from recon.merge.register import Registration, limit_px, register
+from recon.merge.register import Registration, likelier_elsewhere, limit_px, register
 from recon.merge.report import Joined, MergeReport
 from recon.merge.room import RoomCheck, check_room
 from recon.merge.seating import Seating, seating
@@ -41,7 +41,8 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     def tie(n: int) -> Ties | None:
         return ties(known, marked[n], lone[n].pixel, scaled)
 
-    if registered is None and all(_one_frame(joined, lone[n], tie(n)) for n in others):
+    up = _up(apart[first][0], capture.sessions[first]) if capture.light == "room" else None
+    if registered is None and all(_one_frame(joined, lone[n], tie(n), up, scaled) for n in others):
         return capture, None
     sessions, done, told = list(capture.sessions), {first: apart[first]}, []
     for n in others:
@@ -102,15 +103,18 @@ def brought_session(session: Session, pose: Pose) -> Session:
     return Session(session.name, pose.back(np.asarray(session.axis_point)), pose.rotation.T @ session.axis)
 
 
-def _one_frame(first: Seating, other: Seating, tie: Ties | None) -> bool:
-    """The poses as they are hold both seatings' outlines together, and their markers."""
+def _one_frame(first: Seating, other: Seating, tie: Ties | None, up: np.ndarray | None, scaled: bool) -> bool:
+    """The poses as they are hold both seatings' outlines together, and their markers or, where the outlines would fit
+    in other ways too, their colours."""
     still = Pose(np.eye(3), np.zeros(3))
     if tie is not None and not tie.held(still, other.pixel):
         return False
     gap = np.linalg.norm(first.centre - other.centre)
     if gap > first.radius + other.radius:
         return False
-    return coherence(first, other, still, exact=True).rms_px <= limit_px(first)
+    if coherence(first, other, still, exact=True).rms_px > limit_px(first):
+        return False
+    return tie is not None or not likelier_elsewhere(first, other, still, up, scaled)
 
 
 def _nearest_standing(

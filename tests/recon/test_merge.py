@@ -9,15 +9,21 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
+from core import seeds
 from core.errors import InputError
 from recon.capture.check import check_poses
 from recon.capture.model import Capture
+from recon.capture.poses import rigid
 from recon.merge import merge_sessions
+from recon.merge.coherence import Pose, coherence
+from recon.merge.looks import Looks, likeness
+from recon.merge.register import likelier_elsewhere
+from recon.merge.seating import seating
 from recon.metrics import view_counts
 from recon.nearest import Surface
 from recon.silhouettes import hull_agreement
 from recon.verdict import geometry
-from tests.recon.seatings import VIEWS, block, both, off, put, session
+from tests.recon.seatings import HALF_TURN, VIEWS, block, both, off, put, session
 
 
 @pytest.fixture(scope="module")
@@ -99,19 +105,24 @@ def test_a_part_that_changed_between_sessions_is_refused(pair) -> None:
         merge_sessions(capture)
 
 
+def coloured(mesh: trimesh.Trimesh) -> np.ndarray:
+    """A red, a blue and a green side on grey."""
+    paint = np.full((len(mesh.faces), 3), 0.4)
+    for axis, colour in enumerate(([0.6, 0.1, 0.1], [0.1, 0.1, 0.6], [0.1, 0.5, 0.1])):
+        paint[mesh.face_normals[:, axis] > 0.9] = colour
+    return paint
+
+
 @pytest.mark.slow
 def test_colours_decide_where_outlines_cannot() -> None:
-    """A square prism fits in four ways; with a red and a blue side in one, and without them any will do."""
+    """A square prism fits in eight ways; with coloured sides in one, and without them any will do."""
     mesh = trimesh.creation.box((0.02, 0.02, 0.012))
-    paint = np.full((len(mesh.faces), 3), 0.4)
-    paint[mesh.face_normals[:, 0] > 0.9] = [0.6, 0.1, 0.1]
-    paint[mesh.face_normals[:, 1] > 0.9] = [0.1, 0.1, 0.6]
-    pose = put(2.1)
+    paint, pose = coloured(mesh), put(0.7)
     first, other = (session(mesh, m, str(i + 1), i, paint=paint) for i, m in enumerate((np.eye(4), pose)))
     _, report = merge_sessions(both(first, other))
     assert report is not None
     (joined,) = report.joined
-    assert joined.chosen_by == "colour" and joined.turns >= 4
+    assert joined.chosen_by == "colour" and joined.turns == 8
     assert joined.likeness is not None and joined.likeness > 0.8
     assert off(np.array(joined.session_from_part), pose, mesh)[0] < 1.0
     grey = [
@@ -149,3 +160,54 @@ def test_sessions_whose_masks_show_nothing_are_refused(pair) -> None:
     blank = [replace(v, mask=np.zeros(v.size)) if v.session else v for v in capture.views]
     with pytest.raises(InputError, match="0 of 8 masks of a session show a part"):
         merge_sessions(replace(capture, views=tuple(blank)))
+
+
+@pytest.mark.slow
+def test_a_start_far_from_the_only_pose_is_followed() -> None:
+    """The start nearest the truth misses by more than others that no refining mends."""
+    mesh, pose = block(), put(2.0)
+    _, report = merge_sessions(both(session(mesh, np.eye(4), "1", 0), session(mesh, pose, "2", 1)))
+    assert report is not None and report.joined[0].turns == 1
+    assert off(np.array(report.joined[0].session_from_part), pose, mesh)[0] < 0.5
+
+
+@pytest.mark.slow
+def test_a_symmetric_part_put_back_turned_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outlines fit the poses as they are; the colours do not."""
+    mesh = trimesh.creation.box((0.02, 0.02, 0.012))
+    pose = rigid(HALF_TURN, np.zeros(3))
+    capture = both(*(session(mesh, m, str(i + 1), i, paint=coloured(mesh)) for i, m in enumerate((np.eye(4), pose))))
+    first, other = (seating([v for v in capture.views if v.session == i]) for i in (0, 1))
+    still, there = Pose(np.eye(3), np.zeros(3)), Pose(HALF_TURN, np.zeros(3))
+    assert coherence(first, other, still, exact=True).rms_px < 0.1
+    assert not likelier_elsewhere(first, other, there, None)
+
+    class Asked(Exception):
+        pass
+
+    def register(*_: object, **__: object) -> None:
+        raise Asked
+
+    monkeypatch.setattr("recon.merge.sessions.register", register)
+    with pytest.raises(Asked):
+        merge_sessions(capture)
+
+
+def test_a_tinted_light_tells_no_pose_from_another() -> None:
+    """A ball of one colour under a green lamp, turned over: its hues contradict each other as they are. Paint on its
+    sides is told through the same light."""
+    child = seeds.child(7, "normals")
+    normals = child.normal(size=(400, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    up = np.array([0.0, 0.0, 1.0])
+
+    def shown(room: np.ndarray, paint: np.ndarray) -> Looks:
+        logs = np.zeros((3, 400, 3))
+        logs[..., 1] = 0.3 * room[:, 2] + 0.02 * child.normal(size=(3, 400)) + paint
+        return Looks(logs, normals, np.stack([room] * 3))
+
+    bare, sides = np.zeros(400), 0.4 * (normals[:, 0] > 0.5)
+    one, over = shown(normals, bare), shown(normals @ HALF_TURN, bare)
+    assert likeness(one, over) < -0.9 and np.isnan(likeness(one, over, up))
+    one, over = shown(normals, sides), shown(normals @ HALF_TURN, sides)
+    assert likeness(one, over) < 0.3 and likeness(one, over, up) > 0.9
