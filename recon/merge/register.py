@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,8 @@ from recon.merge.support import apart, search
 
 GROUP_RAD = np.deg2rad(25.0)
 """Starts nearer than this are one: parts of up to twelve like sides have ways further apart."""
-TRIED, KEPT = 20, 16
+TRIED, KEPT = 24, 16
+THIN = 4
 WORTH = 1.5, 1.0
 """Poses half refined that miss by more than the best one's so many times, and so many pixels more, are not followed."""
 SAME_RAD, SAME_SHARE = np.deg2rad(2.0), 0.01
@@ -139,12 +140,13 @@ def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Stan
         raise InputError(
             "two sessions without a direction that both show", "cameras that see the part's sides", "add a ring"
         )
+    few = replace(first, rays=first.rays.every(THIN)), replace(other, rays=other.rays.every(THIN))
     soft = np.array([coherence(first, other, p).soft_px for p in poses])
     groups: list[Pose] = []
     for i in np.argsort(soft, kind="stable"):
         if all(apart(poses[i].rotation, g.rotation) > GROUP_RAD for g in groups):
             groups.append(poses[i])
-    half = [_standing(first, other, refined(first, other, g, scaled=scaled, rounds=3)) for g in groups[:TRIED]]
+    half = [_standing(first, other, refined(*few, g, scaled=scaled, rounds=3)) for g in groups[:TRIED]]
     best = min(h.rms_px for h in half)
     half = _different([h for h in half if h.rms_px <= WORTH[0] * best + WORTH[1]], first)[:KEPT]
     rough = _different([_standing(first, other, refined(first, other, h.pose, scaled=scaled)) for h in half], first)

@@ -41,6 +41,13 @@ class Rays:
     own_px: np.ndarray
     view: np.ndarray
 
+    def every(self, step: int) -> Rays:
+        """One ray in `step`."""
+        count = np.diff(np.append(self.starts, len(self.points)))
+        kept = np.arange(len(self.starts)) % step == 0
+        starts = np.r_[0, np.cumsum(count[kept])[:-1]]
+        return Rays(self.points[np.repeat(kept, count)], starts, self.own_px[kept], self.view[kept])
+
 
 @dataclass(frozen=True, eq=False)
 class Seating:
