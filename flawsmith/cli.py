@@ -49,7 +49,7 @@ def guarded(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except FlawsmithError as error:
-            err.print(f"[bold red]error:[/] {plain(str(error))}", soft_wrap=True)
+            err.print(plain("error:", "bold red"), plain(str(error)), soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
             if error.errno not in STORAGE:
@@ -58,7 +58,7 @@ def guarded(command: F) -> F:
                 f"{error.filename or 'a file'} cannot be written ({error.strerror})",
                 "a writable place with free space", "make room or name another place",
             )  # fmt: skip
-            err.print(f"[bold red]error:[/] {plain(str(refused))}", soft_wrap=True)
+            err.print(plain("error:", "bold red"), plain(str(refused)), soft_wrap=True)
             raise typer.Exit(refused.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; the same command goes on from what is whole", soft_wrap=True)
@@ -113,7 +113,7 @@ def run(
             f"[bold]{summary.images} images[/] ({verdicts}; {made}{rate}), {summary.defects} labels", soft_wrap=True
         )
         for note in summary.notes:
-            out.print(f"note: {plain(note)}", soft_wrap=True)
+            out.print(plain(f"note: {note}"), soft_wrap=True)
         out.print(plain(str(folder / "report.html")), soft_wrap=True)
 
 
@@ -182,7 +182,7 @@ def check(
         print(json.dumps([{"where": f.where, "what": f.what} for f in faults]))
     elif not quiet:
         for fault in faults:
-            out.print(f"[red]{plain(fault.where)}[/] {plain(fault.what)}", soft_wrap=True)
+            out.print(plain(fault.where, "red"), plain(fault.what), soft_wrap=True)
         out.print(f"{len(faults)} faults" if faults else "[green]no fault[/]")
     raise typer.Exit(1 if faults else 0)
 

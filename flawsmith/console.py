@@ -43,6 +43,6 @@ def _regions(part: Part) -> dict[str, list[str]]:
     return found
 
 
-def plain(text: str) -> str:
-    """Without Rich's markup: brackets in a user's words are the user's."""
-    return text.replace("[", r"\[")
+def plain(text: str, style: str = "") -> Text:
+    """Printed as it is: brackets, backslashes and colons in a user's words are the user's, no markup and no emoji."""
+    return Text(text, style)

@@ -20,8 +20,8 @@ class Bar:
 
     def __init__(self, what: str, console: Console, quiet: bool = False) -> None:
         columns = (
-            TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(None), MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"), TimeElapsedColumn(),
         )  # fmt: skip
         self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
         self._task = self._progress.add_task(what, total=None, speed="")

@@ -95,7 +95,7 @@ def _reason(reason: Reason) -> str:
     weight = "refused for it" if reason.weight == "refuse" else "to be kept in mind"
     return (
         f"<tr><td>{escape(reason.subject)}, {weight}</td><td>{escape(reason.said)}</td>"
-        f"<td class='n'>{reason.measured:.4g}</td><td class='n'>{reason.limit:.4g}</td>"
+        f"<td class='n'>{_number(reason.measured)}</td><td class='n'>{reason.limit:.4g}</td>"
         f"<td>{escape(reason.next_step)}</td></tr>"
     )
 
@@ -106,7 +106,7 @@ def _facts(story: Story) -> str:
     values = [
         (_decibel(measures.get("held_out_psnr_db")), "on photographs kept apart"),
         (_decibel(story.measured.get("held_out_maps_db")), "the same, with maps, full size"),
-        (f"{measures.get('seen_share', 1 - unseen):.0%}", "seen by two views or more"),
+        (_number(measures.get("seen_share", 1 - unseen), ".0%"), "seen by two views or more"),
         (f"{unseen:.0%}", "seen by none: closed, not measured"),
         (f"{float(np.median(found.roughness)):.2f}, {float(np.median(found.metallic)):.2f}", "roughness, metallic"),
         (f"{float(found.facts.get('seconds', 0)):.0f} s", f"fit, preset {_preset(found)}"),
@@ -118,16 +118,16 @@ def _preset(found: Reconstruction) -> str:
     return str(found.facts.get("settings", {}).get("name", "unknown"))
 
 
-def _measures(measures: Mapping[str, float]) -> str:
+def _measures(measures: Mapping[str, float | None]) -> str:
     return "".join(f"<div><span>{escape(n)}</span><b>{escape(v)}</b></div>" for n, v in map(_measure, measures.items()))
 
 
-def _measure(item: tuple[str, float]) -> tuple[str, str]:
+def _measure(item: tuple[str, float | None]) -> tuple[str, str]:
     """Name and value as a person reads them: units leave the name."""
     name, value = item
     words = name.split("_")
     unit = UNITS.get(words[-1], "")
-    return " ".join(words[:-1] if unit else words).replace("iou", "overlap"), f"{value:.4g}{unit}"
+    return " ".join(words[:-1] if unit else words).replace("iou", "overlap"), _number(value, unit=unit)
 
 
 def _notes(notes: Sequence[str]) -> str:
@@ -217,6 +217,10 @@ def _footer(story: Story) -> str:
 
 def _decibel(value: float | None) -> str:
     return "none" if value is None or not np.isfinite(value) else f"{value:.1f} dB"
+
+
+def _number(value: float | None, shown: str = ".4g", unit: str = "") -> str:
+    return "not measured" if value is None else f"{value:{shown}}{unit}"
 
 
 def _words(name: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
-from core.errors import InputError
+from core.errors import InputError, RecipeError
 from core.files import atomic_path, sha256_file, write_bytes, write_json
+from core.models import FileModel, parse
 from recon import model_files
 from recon.capture.model import Capture
 from recon.confidence import confidence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 REPORT = "reconstruction.json"
 ARRAYS = "part.npz"
+AGAIN = "reconstruct again, into another folder or after deleting this one"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,34 +120,76 @@ def save_model(out: Path, found: Reconstruction, maps: Maps) -> None:
     _exr(out / "environment.exr", found.environment)
 
 
+class _Capture(FileModel, extra="ignore"):
+    name: str
+    sha256: str
+    metric: bool
+    scale_from: str
+
+
+class _Maps(FileModel, extra="ignore"):
+    sha256: dict[str, str]
+
+
+class _Provenance(FileModel, extra="ignore"):
+    asked: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Facts(FileModel, extra="ignore"):
+    """What others look up in reconstruction.json."""
+
+    capture: _Capture
+    maps: _Maps
+    verdict: Verdict
+    provenance: _Provenance
+
+
 def read(folder: Path) -> Saved:
     """A saved reconstruction. InputError where a file is missing or not the one that `save` wrote."""
     folder = Path(folder)
     for name in (REPORT, ARRAYS):
         if not (folder / name).is_file():
-            raise InputError(f"{folder} has no {name}", "a folder made by flawsmith reconstruct", "reconstruct again")
+            raise InputError(f"{folder} has no {name}", "a folder made by flawsmith reconstruct", AGAIN)
     try:
         facts = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            names = ("vertices", "faces", "albedo", "roughness", "metallic", "confidence", "uv")
-            names_of_maps = list(facts["maps"]["sha256"])
-            if strange := [n for n in names_of_maps if n not in model_files.NAMES]:
-                raise ValueError(f"{REPORT} lists a map '{strange[0]}'")
-            maps = {name.removesuffix(".png"): folder / name for name in names_of_maps}
-            saved = Saved(*(arrays[n] for n in names), maps=maps, facts=facts)
-        changed = [p for p in maps.values() if sha256_file(p) != facts["maps"]["sha256"][p.name]]
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{folder} cannot be read ({error})", "the files of flawsmith reconstruct", "reconstruct again"
-        ) from error
-    n = len(saved.vertices)
-    right = saved.faces.ndim == 2 and saved.faces.max(initial=0) < n and saved.albedo.shape == (n, 3)
-    right = right and saved.uv.shape == (*saved.faces.shape, 2)
-    if not right or not np.isfinite(saved.vertices).all():
-        raise InputError(f"{folder / ARRAYS} holds arrays that do not fit together", "one mesh", "reconstruct again")
+        if not isinstance(facts, dict):
+            raise ValueError(f"{REPORT} holds a {type(facts).__name__}")
+        hashes = parse(_Facts, facts, REPORT).maps.sha256
+        if strange := [n for n in hashes if n not in model_files.NAMES]:
+            raise ValueError(f"{REPORT} lists a map '{strange[0]}'")
+        maps = {name.removesuffix(".png"): folder / name for name in hashes}
+        saved = Saved(*_arrays(folder / ARRAYS), maps=maps, facts=facts)
+        changed = [p for p in maps.values() if sha256_file(p) != hashes[p.name]]
+    except (ValueError, OSError, RecursionError, RecipeError) as error:
+        why = error.given if isinstance(error, RecipeError) else error
+        raise InputError(f"{folder} cannot be read ({why})", "the files of flawsmith reconstruct", AGAIN) from error
+    if not _one_mesh(saved):
+        raise InputError(f"{folder / ARRAYS} holds arrays that do not fit together", "one mesh", AGAIN)
     if changed:
-        raise InputError(f"{changed[0]} has been changed", "the map that was baked", "reconstruct again")
+        raise InputError(f"{changed[0]} has been changed", "the map that was baked", AGAIN)
     return saved
+
+
+def _arrays(path: Path) -> list[np.ndarray]:
+    """In the order of `Saved`. ValueError where they cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return [arrays[f.name] for f in fields(Saved) if f.name not in ("maps", "facts")]
+    except Exception as error:  # zipfile, its decompressors and NumPy raise a dozen kinds for damaged files
+        raise ValueError(f"{path.name}: {error or type(error).__name__}") from error
+
+
+def _one_mesh(saved: Saved) -> bool:
+    """Numbers of the right shapes, and corners that exist."""
+    faces, n, m = saved.faces, saved.vertices.shape[:1], saved.faces.shape[:1]
+    shapes = {"vertices": (*n, 3), "albedo": (*n, 3), "roughness": n, "metallic": n, "confidence": n, "uv": (*m, 3, 2)}
+    for name, shape in shapes.items():
+        array = getattr(saved, name)
+        if array.dtype.kind != "f" or array.shape != shape or not np.isfinite(array).all():
+            return False
+    if faces.dtype.kind not in "iu" or faces.shape != (*m, 3) or not faces.size:
+        return False
+    return bool(faces.min() >= 0 and faces.max() < len(saved.vertices))
 
 
 def _exr(path: Path, radiance: np.ndarray) -> None:

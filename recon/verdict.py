@@ -12,8 +12,8 @@ from core.models import FileModel
 from recon.capture.model import Capture
 from recon.confidence import seen_share
 from recon.genus import tangles
+from recon.reasons import Measure, least, most
 from recon.reasons import Reason as Reason
-from recon.reasons import least, most
 from recon.result import Reconstruction
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ have the tunnels, pipes and deep slots the darkness; only Swiss cheese has both.
 
 class Verdict(FileModel):
     """outcome: accepted, accepted with (the notes), or refused. reasons: those that refuse come first. measures: every
-    number that was looked at."""
+    number that was looked at, None where it could not be measured."""
 
     outcome: Literal["accepted", "accepted with", "refused"]
     reasons: tuple[Reason, ...]
-    measures: dict[str, float]
+    measures: Mapping[str, Measure]
 
     @property
     def usable(self) -> bool:
@@ -235,7 +235,7 @@ def _fit(measures: Mapping[str, float], worst: str) -> list[Reason | None]:
 
 def _shape(porous: float) -> list[Reason | None]:
     said = "{:.0%} of the surface lies in tunnels and voids where no light comes in"
-    if porous > MOST_POROUS:
+    if not porous <= MOST_POROUS:  # nor NaN
         return [most("shape", porous, MOST_POROUS, said, "use CAD, or the photo route")]
     return [most("shape", porous, POROUS, said, "do not trust bores and the inside; use CAD where they matter", "note")]
 
@@ -246,16 +246,17 @@ def _light(lighting: Lighting) -> list[Reason | None]:
 
     said = "one light on one surface explains {:.0%} of what differs in the photographs: mirror-like, or lit unevenly"
     step = "spray the part matt, spread the light, or use CAD or the photo route"
-    poor = lighting.explained < LEAST_EXPLAINED
+    poor = not lighting.explained >= LEAST_EXPLAINED  # or NaN
     limit = LEAST_EXPLAINED if poor else WELL_EXPLAINED
     unexplained = least("appearance", lighting.explained, limit, said, step, "refuse" if poor else "note")
-    if not (lighting.change > CHANGED and lighting.change_srgb > LEAST_CHANGE_SRGB):
+    if lighting.change_srgb <= LEAST_CHANGE_SRGB:
         return [unexplained]
-    changed = Reason(
-        subject="light", weight="refuse", measured=lighting.change, limit=CHANGED,
-        said=f"the light changed before {lighting.after}",
-        next_step="photograph again and leave the lamps alone, or take what came after as a session of its own",
+    changed = most(
+        "light", lighting.change, CHANGED, f"the light changed before {lighting.after}",
+        "photograph again and leave the lamps alone, or take what came after as a session of its own",
     )  # fmt: skip
+    if changed is None:
+        return [unexplained]
     return [changed, unexplained if poor else None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,8 @@ def inside(folder: Path, named: str, where: str) -> Path:
     """The file `named` below `folder`. InputError where the name leads out of it: a capture that came from elsewhere
     must not read what else is on this machine. Links are the user's own."""
     parts = Path(named).parts
-    if not parts or max(len(os.fsencode(p)) for p in parts) > LONGEST or "\0" in named:
+    long = max((len(p.encode(errors="replace")) for p in parts), default=0) > LONGEST
+    if not parts or long or re.search("[\0\ud800-\udfff]", named):
         shown = named if len(named) <= 60 else f"{named[:57]}..."
         raise InputError(f"{where} names {shown!r}", "the name of a file", "correct the names")
     if Path(named).is_absolute() or os.path.normpath(named).startswith(".."):

@@ -103,6 +103,16 @@ def test_a_refusal_says_what_to_do(capture: Capture, found: Reconstruction, maps
     assert text.index("make tighter masks") < text.index("<h2>Measures")
 
 
+def test_what_could_not_be_measured_is_said(capture: Capture, found: Reconstruction, maps: Maps) -> None:
+    """Here: no photograph was kept apart, and nothing tells how much was seen."""
+    views = [{**v, "held_out": False} for v in found.facts["views"]]
+    verdict = judge(capture, masks(12), replace(found, facts={**found.facts, "views": views}), 0.99)
+    verdict = verdict.model_copy(update={"measures": {**verdict.measures, "seen_share": None}})
+    text = told(capture, found, maps, verdict)
+    assert "appearance could not be measured" in text and text.count("<td class='n'>not measured</td>") == 2
+    assert "<b>not measured</b></div>" in text and "<b>not measured</b><span>seen by two views" in text
+
+
 def test_losses_are_drawn_on_one_scale() -> None:
     drawn = losses(HISTORY)
     lines = re.findall(r"points='([^']*)'", drawn)

@@ -83,6 +83,7 @@ BAD = {
     "fisheye or not": (shared(is_fisheye=True, camera_model="OPENCV"), "camera_model is OPENCV", "is_fisheye true"),
     "radial beyond k3": (shared(k4=0.1), "k4 without a fisheye", "undistort"),
     "image nowhere": (second(file_path="."), "frame 1 names '.'", "the name of a file"),
+    "image of half a character": (second(file_path="a\ud800"), "frame 1 names 'a", "the name of a file"),
     "image with a long name": (second(file_path="a" * 300), "frame 1 names 'aaa", "the name of a file"),
     "mask with a long name": (second(mask_path="a" * 300), "frame 1 names 'aaa", "the name of a file"),
     "camera model a number": (second(camera_model=5), "frame 1: camera_model is 5", "a text"),
