@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -147,15 +148,38 @@ def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Stan
         if all(apart(poses[i].rotation, g.rotation) > GROUP_RAD for g in groups):
             groups.append(poses[i])
     half = [_standing(first, other, refined(*few, g, scaled=scaled, rounds=3)) for g in groups[:TRIED]]
-    best = min(h.rms_px for h in half)
-    half = _different([h for h in half if h.rms_px <= WORTH[0] * best + WORTH[1]], first)[:KEPT]
+    half = _worth(half, first)
     rough = _different([_standing(first, other, refined(first, other, h.pose, scaled=scaled)) for h in half], first)
-    near = [r.rms_px <= 2 * rough[0].rms_px + 0.25 for r in rough]
+    implied = [_standing(first, other, p) for p in implied_ways([r.pose for r in rough if _near(r, rough[0])])]
+    more = [s.pose for s in _worth([rough[0], *implied], first) if s is not rough[0]]
+    rough += [_standing(first, other, refined(first, other, p, scaled=scaled)) for p in more]
     exact = [
-        refined(first, other, r.pose, scaled=scaled, exact=True, rounds=6) if n else r.pose
-        for r, n in zip(rough, near, strict=True)
+        refined(first, other, r.pose, scaled=scaled, exact=True, rounds=6) if _near(r, rough[0]) else r.pose
+        for r in rough
     ]
     return _different([_standing(first, other, p, exact=True) for p in exact], first)
+
+
+def _worth(found: list[Standing], first: Seating) -> list[Standing]:
+    """What is worth refining further."""
+    most = WORTH[0] * min(s.rms_px for s in found) + WORTH[1]
+    return _different([s for s in found if s.rms_px <= most], first)[:KEPT]
+
+
+def _near(one: Standing, best: Standing) -> bool:
+    return one.rms_px <= 2 * best.rms_px + 0.25
+
+
+def implied_ways(ways: list[Pose]) -> list[Pose]:
+    """Further ways, of a part with symmetry: what leads from the best one to another leads on from any."""
+    found: list[Pose] = []
+    best, *others = ways
+    for one, then in product(others, others):
+        rotation = then.rotation @ best.rotation.T @ one.rotation
+        if all(apart(rotation, k.rotation) > GROUP_RAD for k in (*ways, *found)):
+            shift = then.onward(best.back(one.shift))
+            found.append(Pose(rotation, shift, then.scale / best.scale * one.scale))
+    return found
 
 
 def _standing(first: Seating, other: Seating, pose: Pose, exact: bool = False) -> Standing:

@@ -17,7 +17,7 @@ from recon.capture.poses import rigid
 from recon.merge import merge_sessions
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import Looks, likeness
-from recon.merge.register import likelier_elsewhere
+from recon.merge.register import implied_ways, likelier_elsewhere
 from recon.merge.seating import seating
 from recon.metrics import view_counts
 from recon.nearest import Surface
@@ -191,6 +191,24 @@ def test_a_symmetric_part_put_back_turned_is_registered(monkeypatch: pytest.Monk
     monkeypatch.setattr("recon.merge.sessions.register", register)
     with pytest.raises(Asked):
         merge_sessions(capture)
+
+
+def test_ways_of_a_symmetric_part_imply_others() -> None:
+    """From one quarter turn and one turn over, of a prism off its frame's origin and in another unit."""
+    quarter, over = Rotation.from_euler("z", 90, degrees=True).as_matrix(), HALF_TURN
+    middle, away = np.array([0.3, -0.2, 0.5]), put(0.4)
+    corners = middle + np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-2, 2)])
+
+    def way(turn: np.ndarray) -> Pose:
+        rotation = away[:3, :3] @ turn
+        return Pose(rotation, away[:3, 3] + 1.7 * (away[:3, :3] - rotation) @ middle, 1.7)
+
+    truth = way(np.eye(3)).onward(corners)
+    found = implied_ways([way(t) for t in (over, np.eye(3), quarter)])
+    assert len(found) == 2
+    for pose in found:
+        gaps = np.linalg.norm(pose.onward(corners)[:, None] - truth, axis=2).min(1)
+        assert gaps.max() < 1e-9 and pose.scale == pytest.approx(1.7)
 
 
 def test_a_tinted_light_tells_no_pose_from_another() -> None:
