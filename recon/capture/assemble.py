@@ -79,7 +79,8 @@ def assemble(
         "masks": [s.mask and sha256_file(s.mask) for s in shots],
         "plates": {n: sha256_file(p) for n, p in source.plates.items()},
     })  # fmt: skip
-    name = source.path.name if source.path.is_dir() else source.path.parent.name
+    folder = source.path if source.path.is_dir() else source.path.parent
+    name = (folder.resolve() if folder.name in ("", "..") else folder).name
     return Capture(
         name, hold_out(views), tuple(sessions.values()), light, source.metric, source.scale_from, tuple(notes), digest,
         source.kind, told,

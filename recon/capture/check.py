@@ -20,6 +20,8 @@ from recon.capture.unfit import UnfitCapture
 SMALL = 256
 BLACK = 1e-3
 """Linear, of 1: sRGB's 3 of 255."""
+WIDEST_M = 50.0
+"""Between cameras and their middle: wider than any cell, and than millimetres about a part of 10 cm are as metres."""
 
 
 def check_source(source: Source) -> Source:
@@ -29,6 +31,7 @@ def check_source(source: Source) -> Source:
         _intrinsics(shot)
         _pose(shot)
     _handed(source)
+    _metres(source)
     _names(source.shots)
     return _repeated(source)
 
@@ -85,6 +88,19 @@ def _pose(shot: Shot) -> None:
             "a rotation without scale or shear",
             "export the poses again",
         )
+
+
+def _metres(source: Source) -> None:
+    """InputError for millimetres that are said to be metres: all sizes of defects would be a thousandth."""
+    if not source.metric:
+        return
+    eyes = np.linalg.inv(np.array([s.camera_from_part for s in source.shots]))[:, :3, 3]
+    apart = float(np.median(np.linalg.norm(eyes - np.median(eyes, axis=0), axis=1)))
+    if apart > WIDEST_M:
+        raise InputError(
+            f"{source.path} says that its poses are metric, and cameras stand {apart:.3g} m from the middle of them",
+            f"metres, at most {WIDEST_M:g}", "divide the positions by 1000 if they are millimetres",
+        )  # fmt: skip
 
 
 def _handed(source: Source) -> None:

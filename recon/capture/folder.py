@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,11 +119,12 @@ def read(path: Path, session: str | None = None) -> Source:
 def _images(folder: Path, session: SessionFile, plates: Sequence[Path]) -> list[Path]:
     """plates: photographs without the part, of every session."""
     skipped = {p.resolve() for p in plates}
-    found = sorted(
+    found = [
         p
         for p in _matching(folder, session.images)
         if p.suffix.lower() in IMAGE_SUFFIXES and p.resolve() not in skipped and not p.stem.endswith("_mask")
-    )
+    ]
+    found.sort(key=by_number)
     if len(found) < 6:
         raise InputError(
             f"{folder / session.images} matches {len(found)} photographs",
@@ -132,10 +134,16 @@ def _images(folder: Path, session: SessionFile, plates: Sequence[Path]) -> list[
     if session.angles_deg is not None and len(session.angles_deg) != len(found):
         raise InputError(
             f"session {session.name} has {len(session.angles_deg)} angles_deg and {len(found)} photographs",
-            "one angle a photograph, in sorted order",
+            "one angle a photograph, in the order of their names and numbers",
             "correct capture.yaml",
         )
     return found
+
+
+def by_number(path: Path) -> tuple[list[str | int], str]:
+    """Sorts names as people number them: `2.jpg` before `10.jpg`, wherever the digits are."""
+    pieces = re.split("([0-9]+)", path.as_posix())
+    return [int(p) if n % 2 else p for n, p in enumerate(pieces)], path.as_posix()
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:

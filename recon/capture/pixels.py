@@ -49,7 +49,8 @@ def read_pixels(path: Path) -> np.ndarray:
 
 def _refuse_unsure(data: bytes, array: np.ndarray, path: Path) -> bool:
     """Whether the file is a TIFF. InputError where OpenCV gives other pixels than are stored: it turns a TIFF by its
-    orientation, does not know of 16 bits which end is white, takes any fourth channel for alpha, and swaps the bytes of
+    orientation, does not know of 16 bits which end is white, takes any fourth channel for alpha, leaves out what is
+    beside grey, and swaps the bytes of
     16 bits beside a PNG's transparent colour (4.11)."""
     tiff, why = data[:4] in (b"II*\0", b"MM\0*"), ""
     if tiff:
@@ -61,6 +62,8 @@ def _refuse_unsure(data: bytes, array: np.ndarray, path: Path) -> bool:
             why = "has 16 bits of which 0 is white"
         elif array.shape[2:] == (4,) and extra[:1] != (STRAIGHT_ALPHA,):
             why = "has a fourth channel that is no plain alpha"
+        elif array.ndim == 2 and extra:
+            why = "is grey with a second channel"
     elif array.dtype == np.uint16 and b"tRNS" in data[: data.find(b"IDAT")]:
         why = "has 16 bits and one transparent colour"
     if why:
@@ -186,8 +189,31 @@ def undistorted(
     coefficients = np.array(distortion, float)
     rectify = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
     x, y = rectify(centred, coefficients, np.eye(3), centred, (width, height), cv2.CV_32FC1)
+    x[beyond_fold(centred, distortion, fisheye, (height, width))] = -2.0  # beside the photograph
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     return cv2.remap(array, x, y, how, borderMode=cv2.BORDER_CONSTANT, borderValue=(0.0,))
+
+
+def beyond_fold(
+    intrinsics: np.ndarray, distortion: tuple[float, ...], fisheye: bool, size: tuple[int, int]
+) -> np.ndarray:
+    """(h, w) bool: pixels of the pinhole camera that are further from the axis than where the lens model turns back.
+    Polynomials do so beyond what was calibrated; what they say there is a second picture of the middle."""
+    height, width = size
+    ray_x = (np.arange(width) - intrinsics[0, 2]) / intrinsics[0, 0]
+    ray_y = (np.arange(height) - intrinsics[1, 2]) / intrinsics[1, 1]
+    away = np.hypot(ray_x[None], ray_y[:, None])
+    steps = np.linspace(0, float(away.max()), 1025)
+    k = np.array([*distortion, *[0.0] * 8])[:8]
+    if fisheye:
+        angle = np.arctan(steps)
+        reached = angle * np.polyval([*k[3::-1], 1.0], angle**2)
+    else:
+        square = steps**2
+        below = np.polyval([*k[:4:-1], 1.0], square)
+        reached = steps * np.polyval([k[4], k[1], k[0], 1.0], square) / np.where(below > 0, below, np.nan)
+    back = ~(np.diff(reached) > 0)
+    return away > (steps[back.argmax()] if back.any() else np.inf)
 
 
 def smaller(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:

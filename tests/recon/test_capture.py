@@ -98,7 +98,7 @@ def same(found: Capture, truth: Capture, pose: float = 1e-6) -> None:
 
 
 @pytest.mark.parametrize("alpha", [True, False])
-def test_transforms(truth: Capture, tmp_path: Path, alpha: bool) -> None:
+def test_transforms(truth: Capture, tmp_path: Path, alpha: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     save_images(truth, tmp_path, alpha)
     save_transforms(truth, tmp_path)
     found = load(tmp_path)
@@ -106,6 +106,8 @@ def test_transforms(truth: Capture, tmp_path: Path, alpha: bool) -> None:
     assert found.light == "part" and not found.metric
     assert all((v.room_from_part == np.eye(3)).all() for v in found.views)
     assert sum(v.held_out for v in found.views) == 2
+    monkeypatch.chdir(tmp_path)
+    assert load(".").name == found.name == tmp_path.name
 
 
 def test_our_own_keys(truth: Capture, tmp_path: Path) -> None:

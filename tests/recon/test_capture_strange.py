@@ -14,12 +14,14 @@ from core.camera import look_at
 from core.errors import InputError
 from recon.capture import colmap, folder, llff, nerf
 from recon.capture.assemble import assemble
-from recon.capture.folder import SessionFile
+from recon.capture.check import _metres
+from recon.capture.folder import SessionFile, _images, by_number
 from recon.capture.given import number
 from recon.capture.pixels import read_pixels, undistorted
 from recon.capture.source import Shot, Source, find_mask, image_size
 from tests.recon.test_capture_given import grey, second, shared, transforms
 
+Z = np.array([0, 0, 1.0])
 K = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
 
 
@@ -110,7 +112,7 @@ def test_the_empty_plate_is_seen_through_the_same_lens(tmp_path: Path, k1: float
         shown[disc] = (20, 40, 230)
         cv2.imwrite(str(tmp_path / f"{k}.png"), shown)
         eye = np.array([5 * np.cos(k), 5 * np.sin(k), 2])
-        pose = np.linalg.inv(look_at(eye, np.zeros(3), np.array([0, 0, 1.0])))
+        pose = np.linalg.inv(look_at(eye, np.zeros(3), Z))
         lens = (k1, 0.0, 0.0, 0.0) if k1 else ()
         shots.append(Shot(f"{k}", tmp_path / f"{k}.png", None, K, (240, 320), pose, lens))
     source = Source("folder", tmp_path / "empty.png", tuple(shots), light="part", plates={"1": tmp_path / "empty.png"})
@@ -233,3 +235,41 @@ def test_a_file_of_any_name_beside_a_model(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system takes no such names")
     assert len(assemble(source, light="part").sha256) == 64
+
+
+@pytest.mark.parametrize(("distortion", "fisheye"), [((-0.9, 0, 0, 0), False), ((-0.9, 0, 0, 0), True)])
+def test_what_a_lens_folds_back_is_not_shown_twice(distortion: tuple[float, ...], fisheye: bool) -> None:
+    """Beyond the radius at which its polynomial turns, the model shows the middle again, turned inside out."""
+    wide = np.array([[200.0, 0, 160], [0, 200, 120], [0, 0, 1]])
+    ramp = np.hypot(*(np.mgrid[:240, :320] - np.array([119.5, 159.5])[:, None, None])).astype(np.float32) + 1
+    found = undistorted(ramp, wide, distortion, fisheye)
+    along = found[119, 160:]
+    last = np.flatnonzero(along)[-1]
+    assert 60 < last < 159 and (np.diff(along[:last]) >= 0).all() and not along[last + 1 :].any()
+    assert undistorted(ramp, wide, (-0.1, 0, 0, 0), fisheye).min() > 0, "one that does not fold is shown whole"
+
+
+def test_photographs_are_ordered_by_their_numbers(tmp_path: Path) -> None:
+    names = ["a2/1.jpg", "a2/2.jpg", "a2/10.jpg", "a10/1.jpg", "a10/x.jpg", "b/01.jpg", "b/1.jpg"]
+    assert [p.as_posix() for p in sorted(map(Path, reversed(names)), key=by_number)] == names
+    for k in range(12):
+        grey(tmp_path / f"{k}.png")
+    assert [p.stem for p in _images(tmp_path, SessionFile(images="*.png"), [])] == [str(k) for k in range(12)]
+
+
+def test_millimetres_are_no_metres() -> None:
+    def source(unit: float, metric: bool) -> Source:
+        poses = [look_at(unit * np.array([0.3 * np.cos(k), 0.3 * np.sin(k), 0.2]), np.zeros(3), Z) for k in range(8)]
+        shots = [Shot(f"{k}", Path(f"{k}.png"), None, K, (240, 320), np.linalg.inv(p)) for k, p in enumerate(poses)]
+        return Source("nerf", Path("transforms.json"), tuple(shots), metric)
+
+    for fine in (source(1, True), source(1000, False)):
+        _metres(fine)
+    with pytest.raises(InputError, match=r"[23]\d\d m from the middle.*divide the positions by 1000"):
+        _metres(source(1000, True))
+
+
+def test_grey_tiff_with_alpha_does_not_lose_it(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 4, 2), 90, np.uint8), "LA").save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match="grey with a second channel"):
+        read_pixels(tmp_path / "a.tif")
