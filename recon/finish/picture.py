@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from recon.finish.relief import half_of
@@ -16,13 +15,10 @@ from recon.montecarlo.estimator import Points, Radiance, shade
 from recon.raster.protocol import Rasterizer
 from recon.shading import Optics
 from recon.tangents import bent, smooth_normals, tangents
-from recon.unwrap import PADDING
 from recon.visibility import Occluder
 
 LEAST_COSINE = 0.05
 """Smooth normals near an outline may look away from the camera; they are bent until they look this far towards it."""
-COARSEST = float(np.log2(PADDING))
-"""Mip level whose texels are as wide as the gap between charts: coarser ones would mix them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +72,7 @@ def picture(
     layers = rasterizer.interpolate(columns, state.topology.faces, fragments)
     mapped = rasterizer.interpolate(torch.cat([state.fans.uv, scene.tangents], 1), state.fans.fan, fragments)
     image = torch.cat([scene.looks, scene.reliefs[half_of(target.number)]], -1)
-    level = texels_per_pixel(positions.detach(), state, len(image))[fragments.face.clamp(min=0).long()]
-    texels = rasterizer.texture(image, mapped[..., :2], level * fragments.covered)
+    texels = rasterizer.texture(image, mapped[..., :2])
     albedo, covered = texels[..., :3], fragments.covered
     flat, along, looks = layers[covered], mapped[covered][:, 2:], texels[covered]
     normals = bent(flat[:, 3:6], along, state.fans.side[fragments.face[covered].long()][:, None], looks[:, 5:])
@@ -97,21 +92,6 @@ def picture(
     seen = Radiance(spread[..., :3], spread[..., 3:]).times(albedo) * state.gain(target.number)
     seen = torch.cat([seen * covered[..., None], covered[..., None].to(seen.dtype)], -1)
     return rasterizer.antialias(seen, positions, state.topology, fragments)
-
-
-def texels_per_pixel(positions: torch.Tensor, state: State, size: int) -> torch.Tensor:
-    """(m,) base 2 logarithm for each face, along a side of equal area; 0 where texels are the larger, and at most
-    `COARSEST`. positions: homogeneous pixels."""
-    fans = state.fans
-    seen = positions[:, :2] / positions[:, 2:].clamp(min=1e-6)
-    pixels, texels = (twice_area(c) for c in (seen[fans.faces], size * fans.uv[fans.fan.long()]))
-    return (0.5 * torch.log2(texels.clamp(min=1e-12) / pixels.clamp(min=1e-12))).clamp(0, COARSEST)
-
-
-def twice_area(corners: torch.Tensor) -> torch.Tensor:
-    """(m, 3, 2) -> (m,)."""
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).abs()
 
 
 def even_draws(points: int, draws: int, drawn: torch.Generator) -> torch.Tensor:
