@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from recon.merge.looks import likeness, shared
 from recon.merge.markers import Marker, Ties
 from recon.merge.seating import Seating
 from recon.merge.support import apart, search
+from recon.merge.symmetry import symmetric_ways
 
 GROUP_RAD = np.deg2rad(25.0)
 """Starts nearer than this are one: parts of up to twelve like sides have ways further apart."""
@@ -31,7 +31,9 @@ ALIKE_PX, ALIKE_RATIO = 0.02, 1.15
 CLEAR_PX, CLEAR_VIEWS = 0.5, 4
 """A detail that few views show decides too: rays that miss by so much more, in so many more views than less."""
 ALIKE_SHAPE = 0.96
-LIKE, LIKELIER = 0.3, 0.15
+LIKE, LIKELIER, CLEARER = 0.3, 0.15, 4.0
+"""Hues decide for a pose where they are at least so like, and likelier than in the next pose by so much, or where what
+they lack of being the same is so many times less than there: a part whose sides differ little in colour."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +70,14 @@ def register(
     scaled: bool = False,
     ties: Ties | None = None,
     strayed: tuple[Marker, ...] = (),
+    up: np.ndarray | None = None,
 ) -> Registration:
     """The pose that the markers on the part say, where outlines bear them out; else the one under which the outlines of
     both hold together best, and colour decides between those that do alike.
 
     InputError where no pose does, or where several do, colour cannot decide, and they would give different shapes.
-    scaled: the two have units of their own. strayed: all markers that both show, told if they do not decide.
+    scaled: the two have units of their own. strayed: all markers that both show, told if they do not decide. up: (3,)
+    the table's axis in the room, where its light stood still.
     """
     if ties is not None:
         told = _by_markers(first, other, ties, scaled)
@@ -82,8 +86,9 @@ def register(
     found = standings(first, other, scaled)
     _refuse_misfit(found[0], first, name)
     alike = [s for s in found if not told_apart(found[0], s, first, other)]
-    hues = [_likeness(first, other, s.pose) for s in alike]
-    chosen, by = _choose(alike, hues)
+    looks = [shared(first, other, s.pose) for s in alike]
+    hues = [likeness(*both) for both in looks]
+    chosen, by = choose(hues, [float("nan") if up is None else likeness(*both, up) for both in looks])
     if by == "nothing":
         left = [_left(first, other, s.pose) for s in alike]
         refuse_ambiguous(alike, left, name)
@@ -125,7 +130,7 @@ def _by_markers(first: Seating, other: Seating, ties: Ties, scaled: bool) -> Reg
 
     rough = refined(first, other, ties.pose, scaled=scaled, also=also)
     pose = refined(first, other, rough, scaled=scaled, exact=True, rounds=6, also=also)
-    best, like = _standing(first, other, pose, exact=True), _likeness(first, other, pose)
+    best, like = _standing(first, other, pose, exact=True), likeness(*shared(first, other, pose))
     return Registration(
         pose, best.rms_px, float(np.percentile(best.misses, 95)), None, 1, "markers", None if np.isnan(like) else like,
         (), len(ties.markers), ties.strayed,
@@ -150,9 +155,10 @@ def standings(first: Seating, other: Seating, scaled: bool = False) -> list[Stan
     half = [_standing(first, other, refined(*few, g, scaled=scaled, rounds=3)) for g in groups[:TRIED]]
     half = _worth(half, first)
     rough = _different([_standing(first, other, refined(first, other, h.pose, scaled=scaled)) for h in half], first)
-    implied = [_standing(first, other, p) for p in implied_ways([r.pose for r in rough if _near(r, rough[0])])]
-    more = [s.pose for s in _worth([rough[0], *implied], first) if s is not rough[0]]
-    rough += [_standing(first, other, refined(first, other, p, scaled=scaled)) for p in more]
+    turned = [t for t in symmetric_ways(first, other, rough[0].pose, GROUP_RAD) if not _known(t, rough)]
+    half = [_standing(first, other, refined(*few, t, scaled=scaled, rounds=3)) for t in turned]
+    half = _worth([rough[0], *half], first)
+    rough += [_standing(first, other, refined(first, other, h.pose, scaled=scaled)) for h in half if h is not rough[0]]
     exact = [
         refined(first, other, r.pose, scaled=scaled, exact=True, rounds=6) if _near(r, rough[0]) else r.pose
         for r in rough
@@ -170,16 +176,8 @@ def _near(one: Standing, best: Standing) -> bool:
     return one.rms_px <= 2 * best.rms_px + 0.25
 
 
-def implied_ways(ways: list[Pose]) -> list[Pose]:
-    """Further ways, of a part with symmetry: what leads from the best one to another leads on from any."""
-    found: list[Pose] = []
-    best, *others = ways
-    for one, then in product(others, others):
-        rotation = then.rotation @ best.rotation.T @ one.rotation
-        if all(apart(rotation, k.rotation) > GROUP_RAD for k in (*ways, *found)):
-            shift = then.onward(best.back(one.shift))
-            found.append(Pose(rotation, shift, then.scale / best.scale * one.scale))
-    return found
+def _known(pose: Pose, found: list[Standing]) -> bool:
+    return any(apart(pose.rotation, f.pose.rotation) < GROUP_RAD / 2 for f in found)
 
 
 def _standing(first: Seating, other: Seating, pose: Pose, exact: bool = False) -> Standing:
@@ -219,17 +217,16 @@ def told_apart(best: Standing, one: Standing, first: Seating, other: Seating) ->
     return bool(mean.mean() > SURE * error) or more >= CLEAR_VIEWS * max(less, 1)
 
 
-def _likeness(first: Seating, other: Seating, pose: Pose) -> float:
-    return likeness(*shared(first, other, pose))
-
-
-def _choose(alike: list[Standing], hues: list[float]) -> tuple[int, Literal["outlines", "colour", "nothing"]]:
-    if len(alike) == 1:
+def choose(hues: list[float], paint: list[float]) -> tuple[int, Literal["outlines", "colour", "nothing"]]:
+    """Of poses that fit alike, best first, one and what told it. hues: likeness under each. paint: the same less what a
+    tinted light does, which must bear a small lead out; NaN where not known."""
+    if len(hues) == 1:
         return 0, "outlines"
     known = np.nan_to_num(np.array(hues), nan=-1.0)
-    order = np.argsort(-known, kind="stable")
-    if known[order[0]] >= LIKE and known[order[0]] >= known[order[1]] + LIKELIER:
-        return int(order[0]), "colour"
+    best, then = np.argsort(-known, kind="stable")[:2]
+    clearer = 1 - known[best] <= (1 - known[then]) / CLEARER and paint[best] >= LIKE
+    if known[best] >= LIKE and (known[best] >= known[then] + LIKELIER or clearer):
+        return int(best), "colour"
     return 0, "nothing"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -47,7 +48,7 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
     sessions, done, told = list(capture.sessions), {first: apart[first]}, []
     for n in others:
         shared_marks = tuple(sorted(set(known) & set(marked[n])))
-        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture, tie(n), shared_marks)
+        found, joined, lone[n] = _registered(joined, lone[n], sessions[n].name, capture, tie(n), shared_marks, up)
         known = {m: found.pose.back(corners) for m, corners in marked[n].items()} | known
         here = [brought(v, found.pose) for v in apart[n]]
         sessions[n] = brought_session(sessions[n], found.pose)
@@ -65,18 +66,24 @@ def merge_sessions(capture: Capture, *, registered: bool | None = None) -> tuple
 
 
 def _registered(
-    first: Seating, other: Seating, name: str, capture: Capture, tie: Ties | None, both_show: tuple[Marker, ...]
+    first: Seating,
+    other: Seating,
+    name: str,
+    capture: Capture,
+    tie: Ties | None,
+    both_show: tuple[Marker, ...],
+    up: np.ndarray | None,
 ) -> tuple[Registration, Seating, Seating]:
     """The registration and what it was found from: if that fails, without masks that their own session contradicts."""
-    scaled = not capture.metric
+    found = partial(register, name=name, scaled=not capture.metric, ties=tie, strayed=both_show, up=up)
     try:
-        return register(first, other, name, scaled=scaled, ties=tie, strayed=both_show), first, other
+        return found(first, other), first, other
     except InputError:
         trusted = [_trusted(one, capture) for one in (first, other)]
         if all(len(t) == len(one.views) for t, one in zip(trusted, (first, other), strict=True)):
             raise
     first, other = (seating(t) for t in trusted)
-    return register(first, other, name, scaled=scaled, ties=tie, strayed=both_show), first, other
+    return found(first, other), first, other
 
 
 def _trusted(one: Seating, capture: Capture) -> list[View]:

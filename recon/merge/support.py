@@ -8,6 +8,7 @@ squares problem, and what is left over ranks them. No features are needed, so it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ FEWEST = 40
 KEPT = 160
 APART_RAD = np.deg2rad(7.0)
 ROUNDS = 10
+FIRST_STEP_RAD = np.deg2rad(6.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def search(first: Seating, other: Seating, *, scaled: bool = False, kept: int = 
     ways, wanted = ways[shown], wanted[shown]
     rotations = all_rotations(ROTATIONS)
     chosen = np.argsort(_fit(a, ways, wanted, rotations, first.radius, scaled)[0], kind="stable")[:KEPT]
-    rotations = _refined(a, ways, wanted, rotations[chosen], first.radius, scaled)
+    rotations = downhill(rotations[chosen], lambda tried: _fit(a, ways, wanted, tried, first.radius, scaled)[0])
     residual, shifts, scales = _fit(a, ways, wanted, rotations, first.radius, scaled)
     order = np.argsort(residual, kind="stable")
     picked: list[int] = []
@@ -116,20 +118,19 @@ def _fit(
     return residual, found[:, :3], scales
 
 
-def _refined(
-    a: _Support, ways: np.ndarray, wanted: np.ndarray, rotations: np.ndarray, radius: float, scaled: bool
-) -> np.ndarray:
-    """Rotations (n, 3, 3) each moved downhill: a pattern search of halving steps, all at once."""
-    step = np.full(len(rotations), np.deg2rad(6.0))
-    best = _fit(a, ways, wanted, rotations, radius, scaled)[0]
+def downhill(rotations: np.ndarray, off: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Rotations (n, 3, 3) each moved to where off, (n, 3, 3) -> (n,), is less: a pattern search of halving steps, all
+    at once."""
+    step = np.full(len(rotations), FIRST_STEP_RAD)
+    best = off(rotations)
     moves = np.concatenate([np.eye(3), -np.eye(3)])
     for _ in range(ROUNDS):
         better = np.zeros(len(rotations), bool)
         for move in moves:
             tried = Rotation.from_rotvec(step[:, None] * move).as_matrix() @ rotations
-            residual = _fit(a, ways, wanted, tried, radius, scaled)[0]
-            good = residual < best
-            rotations, best = np.where(good[:, None, None], tried, rotations), np.where(good, residual, best)
+            found = off(tried)
+            good = found < best
+            rotations, best = np.where(good[:, None, None], tried, rotations), np.where(good, found, best)
             better |= good
         step = np.where(better, step, step / 2)
     return rotations

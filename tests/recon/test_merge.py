@@ -17,8 +17,9 @@ from recon.capture.poses import rigid
 from recon.merge import merge_sessions
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import Looks, likeness
-from recon.merge.register import implied_ways, likelier_elsewhere
+from recon.merge.register import GROUP_RAD, choose, likelier_elsewhere
 from recon.merge.seating import seating
+from recon.merge.symmetry import symmetric_ways
 from recon.metrics import view_counts
 from recon.nearest import Surface
 from recon.silhouettes import hull_agreement
@@ -193,22 +194,37 @@ def test_a_symmetric_part_put_back_turned_is_registered(monkeypatch: pytest.Monk
         merge_sessions(capture)
 
 
-def test_ways_of_a_symmetric_part_imply_others() -> None:
-    """From one quarter turn and one turn over, of a prism off its frame's origin and in another unit."""
-    quarter, over = Rotation.from_euler("z", 90, degrees=True).as_matrix(), HALF_TURN
-    middle, away = np.array([0.3, -0.2, 0.5]), put(0.4)
-    corners = middle + np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-2, 2)])
+def test_ways_of_a_symmetric_part_are_found_from_one(pair) -> None:
+    """All seven others of a square prism, off its frame's origin, in another unit; none of a bracket."""
+    prism, pose = trimesh.creation.box((0.02, 0.02, 0.012)), put(0.4)
+    prism.apply_translation((0.003, -0.002, 0.005))
+    pose[:3, :3] *= 1.7
+    first, other = (seating(list(session(prism, m, "1", 0).views)) for m in (np.eye(4), pose))
+    found = symmetric_ways(first, other, Pose(pose[:3, :3] / 1.7, pose[:3, 3], 1.7), GROUP_RAD)
+    assert len(found) == 7
+    truth = trimesh.transform_points(prism.vertices, pose)
+    for one in found:
+        gaps = np.linalg.norm(one.onward(prism.vertices)[:, None] - truth, axis=2).min(1)
+        assert gaps.max() < 0.06 * prism.scale * 1.7 and one.scale == pytest.approx(1.7)
+    first, other = (seating([v for v in pair[2].views if v.session == n]) for n in (0, 1))
+    assert not symmetric_ways(first, other, Pose(pair[1][:3, :3], pair[1][:3, 3]), GROUP_RAD)
 
-    def way(turn: np.ndarray) -> Pose:
-        rotation = away[:3, :3] @ turn
-        return Pose(rotation, away[:3, 3] + 1.7 * (away[:3, :3] - rotation) @ middle, 1.7)
 
-    truth = way(np.eye(3)).onward(corners)
-    found = implied_ways([way(t) for t in (over, np.eye(3), quarter)])
-    assert len(found) == 2
-    for pose in found:
-        gaps = np.linalg.norm(pose.onward(corners)[:, None] - truth, axis=2).min(1)
-        assert gaps.max() < 1e-9 and pose.scale == pytest.approx(1.7)
+@pytest.mark.parametrize(
+    ("hues", "paint", "told"),
+    [
+        ([0.2], [np.nan], (0, "outlines")),
+        ([0.5, 0.9, np.nan], [np.nan] * 3, (1, "colour")),
+        ([0.93, 0.995, 0.6], [0.1, 0.5, 0.2], (1, "colour")),  # sides that differ little in colour
+        ([0.93, 0.995, 0.6], [0.1, 0.2, 0.2], (0, "nothing")),  # a tinted light does that too
+        ([0.93, 0.995, 0.6], [np.nan] * 3, (0, "nothing")),
+        ([0.85, 0.9], [0.8, 0.8], (0, "nothing")),  # noise of the same order
+        ([0.25, -0.4], [0.25, -0.4], (0, "nothing")),
+        ([np.nan, np.nan], [np.nan] * 2, (0, "nothing")),
+    ],
+)
+def test_colours_tell_where_they_clearly_do(hues: list[float], paint: list[float], told: tuple[int, str]) -> None:
+    assert choose(hues, paint) == told
 
 
 def test_a_tinted_light_tells_no_pose_from_another() -> None:
