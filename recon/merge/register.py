@@ -34,6 +34,8 @@ ALIKE_SHAPE = 0.96
 LIKE, LIKELIER, CLEARER = 0.3, 0.15, 4.0
 """Hues decide for a pose where they are at least so like, and likelier than in the next pose by so much, or where what
 they lack of being the same is so many times less than there: a part whose sides differ little in colour."""
+SAME_HUES = 0.9
+"""So like, and by LIKELIER likelier than all poses that fit alike, colours outweigh what tells the outlines apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +87,13 @@ def register(
             return told
     found = standings(first, other, scaled)
     _refuse_misfit(found[0], first, name)
-    alike = [s for s in found if not told_apart(found[0], s, first, other)]
-    looks = [shared(first, other, s.pose) for s in alike]
-    hues = [likeness(*both) for both in looks]
-    chosen, by = choose(hues, [float("nan") if up is None else likeness(*both, up) for both in looks])
+    near = [s for s in found if _near(s, found[0]) and s.rms_px <= limit_px(first)]
+    looks = [shared(first, other, s.pose) for s in near]
+    every_hue = [likeness(*both) for both in looks]
+    paint = [float("nan") if up is None else likeness(*both, up) for both in looks]
+    kept = not_contradicted([not told_apart(found[0], s, first, other) for s in near], every_hue, paint)
+    alike, hues = [near[i] for i in kept], [every_hue[i] for i in kept]
+    chosen, by = choose(hues, [paint[i] for i in kept])
     if by == "nothing":
         left = [_left(first, other, s.pose) for s in alike]
         refuse_ambiguous(alike, left, name)
@@ -215,6 +220,16 @@ def told_apart(best: Standing, one: Standing, first: Seating, other: Seating) ->
     more = len(np.unique(view[one.misses > best.misses + CLEAR_PX]))
     less = len(np.unique(view[best.misses > one.misses + CLEAR_PX]))
     return bool(mean.mean() > SURE * error) or more >= CLEAR_VIEWS * max(less, 1)
+
+
+def not_contradicted(alike: list[bool], hues: list[float], paint: list[float]) -> list[int]:
+    """Of poses that fit nearly, which may be right: those that fit alike, and one that the outlines tell from them and
+    the colours from all of them. Masks that are rough in the same views under every pose can look like evidence."""
+    kept = [i for i, a in enumerate(alike) if a]
+    told = [i for i, a in enumerate(alike) if not a and hues[i] >= SAME_HUES and paint[i] >= LIKE]
+    if told and all(hues[i] <= max(hues[k] for k in told) - LIKELIER for i in kept):
+        kept.append(max(told, key=lambda k: hues[k]))
+    return kept
 
 
 def choose(hues: list[float], paint: list[float]) -> tuple[int, Literal["outlines", "colour", "nothing"]]:

@@ -17,7 +17,7 @@ from recon.capture.poses import rigid
 from recon.merge import merge_sessions
 from recon.merge.coherence import Pose, coherence
 from recon.merge.looks import Looks, likeness
-from recon.merge.register import GROUP_RAD, choose, likelier_elsewhere
+from recon.merge.register import GROUP_RAD, choose, likelier_elsewhere, not_contradicted
 from recon.merge.seating import seating
 from recon.merge.symmetry import symmetric_ways
 from recon.metrics import view_counts
@@ -225,6 +225,23 @@ def test_ways_of_a_symmetric_part_are_found_from_one(pair) -> None:
 )
 def test_colours_tell_where_they_clearly_do(hues: list[float], paint: list[float], told: tuple[int, str]) -> None:
     assert choose(hues, paint) == told
+
+
+@pytest.mark.parametrize(
+    ("hues", "paint", "kept"),
+    [
+        ([0.7, 0.6, 0.98, 0.92], [0.1, 0.1, 0.6, 0.6], [0, 1, 2]),
+        ([0.7, 0.6, 0.98, 0.92], [0.1, 0.1, 0.2, 0.2], [0, 1]),  # a tinted light's
+        ([0.7, 0.9, 0.98, 0.92], [0.1, 0.1, 0.6, 0.6], [0, 1]),
+        ([0.3, 0.2, 0.8, 0.1], [0.3, 0.2, 0.8, 0.1], [0, 1]),
+        ([0.3, np.nan, 0.98, 0.1], [0.3, np.nan, 0.8, 0.1], [0, 1]),
+        ([np.nan] * 4, [np.nan] * 4, [0, 1]),
+    ],
+)
+def test_colours_that_are_the_same_in_one_pose_only_outweigh_rough_outlines(
+    hues: list[float], paint: list[float], kept: list[int]
+) -> None:
+    assert not_contradicted([True, True, False, False], hues, paint) == kept
 
 
 def test_a_tinted_light_tells_no_pose_from_another() -> None:
